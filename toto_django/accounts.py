@@ -1,0 +1,253 @@
+"""Accounts: creating, authenticating, passwords, properties (PROTOCOL.md section 8).
+
+These functions hash passwords, so they take their time: under ASGI they run in worker
+threads (``run_in_worker``), never on the event loop.
+"""
+
+import secrets
+import string
+import unicodedata
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Final
+
+from django.contrib.auth.hashers import check_password, make_password
+from django.contrib.auth.password_validation import validate_password
+from django.core.exceptions import FieldDoesNotExist, ValidationError
+
+from toto_django.codecs import JSON, EncodeError
+from toto_django.exceptions import InvalidParameters, InvalidUserID, UserNotFound
+from toto_django.signals import account_created, emit, password_changed, session_ended
+from toto_django.stores import account_store, session_store
+from toto_django.workers import run_in_worker
+
+__all__ = [
+    "Account",
+    "authenticate",
+    "change_password",
+    "create_account",
+    "end_sessions",
+    "generate_password",
+    "known_user_id",
+    "normalize_user_id",
+    "set_password",
+]
+
+MAX_USER_ID = 191
+REFUSED_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+PASSWORD_LENGTH = 16
+PASSWORD_ALPHABET = string.ascii_letters + string.digits
+RESERVED: Final = {"user_id", "password", "new_password"}
+"""Names that are never properties."""
+
+
+def normalize_user_id(user_id: Any) -> str:
+    """The one form of an id: NFKC and case-folded, as PRECIS UsernameCaseMapped (PROTOCOL.md 8.1, 8.3).
+
+    Raises InvalidUserID for what can be no id.
+    """
+    if not isinstance(user_id, str) or not user_id:
+        raise InvalidUserID
+    if user_id.isascii():
+        normal = user_id.lower()
+    else:
+        normal = unicodedata.normalize("NFKC", unicodedata.normalize("NFKC", user_id).casefold())
+    if len(normal) > MAX_USER_ID or any(
+        unicodedata.category(character) in REFUSED_CATEGORIES for character in normal
+    ):
+        raise InvalidUserID
+    return normal
+
+
+def create_account(user_id: Any, password: Any, properties: Mapping[str, Any] | None = None) -> str:
+    """The normal form of the new account's id.
+
+    Raises InvalidUserID, InvalidParameters for the password or a property, UserIDExists.
+    """
+    user_id = normalize_user_id(user_id)
+    check_new_password(password, user_id)
+    extra = {name: value for name, value in (properties or {}).items() if name not in RESERVED}
+    account_store().create_account(user_id, make_password(password), as_properties(extra))
+    emit(account_created, Account, user_id=user_id)
+    return user_id
+
+
+def authenticate(user_id: Any, password: Any) -> str:
+    """The normal form of the id whose password this is.
+
+    Raises UserNotFound for whatever is not an active account with its password, and takes
+    the same time for unknown ids as for wrong passwords.
+    """
+    if not isinstance(password, str):
+        raise UserNotFound
+    try:
+        user_id = normalize_user_id(user_id)
+    except InvalidUserID:
+        raise UserNotFound from None
+    account = account_store().get_account(user_id)
+    if account is None:
+        make_password(password)
+        raise UserNotFound
+
+    def upgrade(raw_password: str) -> None:
+        account_store().set_password(user_id, make_password(raw_password))
+
+    if not check_password(password, account.password, upgrade) or not account.is_active:
+        raise UserNotFound
+    return user_id
+
+
+def known_user_id(user_id: Any) -> str:
+    """The normal form of an active account's id. Raises UserNotFound."""
+    try:
+        user_id = normalize_user_id(user_id)
+    except InvalidUserID:
+        raise UserNotFound("Invalid user ID") from None
+    account = account_store().get_account(user_id)
+    if account is None or not account.is_active:
+        raise UserNotFound("Invalid user ID")
+    return user_id
+
+
+def change_password(user_id: Any, password: Any, new_password: Any) -> None:
+    """Replace a password, given the old one; every session of the account ends.
+
+    Raises UserNotFound for a wrong old password, InvalidParameters for an unfit new one.
+    """
+    user_id = authenticate(user_id, password)
+    check_new_password(new_password, user_id, name="new_password")
+    set_password(user_id, new_password)
+
+
+def generate_password(user_id: Any) -> str:
+    """A new random password, already in force; every session of the account ends."""
+    user_id = known_user_id(user_id)
+    password = "".join(secrets.choice(PASSWORD_ALPHABET) for _ in range(PASSWORD_LENGTH))
+    set_password(user_id, password)
+    return password
+
+
+def set_password(user_id: str, password: str) -> None:
+    """Set a password without asking for the old one; every session of the account ends."""
+    if not account_store().set_password(user_id, make_password(password)):
+        raise UserNotFound("Invalid user ID")
+    end_sessions(user_id)
+    emit(password_changed, Account, user_id=user_id)
+
+
+def end_sessions(user_id: str) -> int:
+    """End every session of an account; how many there were."""
+    ended = session_store().delete_sessions_of(user_id)
+    emit(session_ended, Account, user_id=user_id)
+    return ended
+
+
+def check_new_password(password: Any, user_id: str, name: str = "password") -> None:
+    """Refuse what is no text, empty, or not accepted by AUTH_PASSWORD_VALIDATORS."""
+    messages = ["A password is non-empty text."]
+    if isinstance(password, str) and password:
+        try:
+            password.encode()
+            validate_password(password, _Candidate(user_id))  # type: ignore[arg-type]
+            return
+        except ValidationError as error:
+            messages = error.messages
+        except UnicodeEncodeError:
+            messages = ["A password cannot hold a lone surrogate."]
+    raise InvalidParameters(" ".join(messages), {name: messages})
+
+
+def as_properties(values: Mapping[str, Any]) -> dict[str, Any]:
+    """Values as they will be read back: what JSON makes of them. Raises InvalidParameters."""
+    try:
+        return dict(JSON.loads(JSON.dumps(dict(values))))
+    except EncodeError as error:
+        raise InvalidParameters(str(error), {str(error.path[0]): [error.reason]}) from None
+
+
+class Account(MutableMapping[str, Any]):
+    """The properties of an account, read when first asked for, written by `save`.
+
+    A missing name reads None. ``user_id`` reads the id, ``password`` reads None, and
+    neither can be set.
+    """
+
+    def __init__(self, user_id: str) -> None:
+        self.user_id = user_id
+        self._properties: dict[str, Any] | None = None
+        self._changed: set[str] = set()
+
+    def __repr__(self) -> str:
+        return f"<Account {self.user_id!r}>"
+
+    def __getitem__(self, name: str) -> Any:
+        if name == "user_id":
+            return self.user_id
+        return None if name == "password" else self._loaded().get(name)
+
+    def __setitem__(self, name: str, value: Any) -> None:
+        if name in RESERVED:
+            raise InvalidParameters(f"{name} is no property.", {name: ["It is no property."]})
+        self._loaded()[name] = value
+        self._changed.add(name)
+
+    def __delitem__(self, name: str) -> None:
+        self._loaded().pop(name, None)
+        self._changed.add(name)
+
+    def __contains__(self, name: object) -> bool:
+        return name == "user_id" or name in self._loaded()
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._loaded())
+
+    def __len__(self) -> int:
+        return len(self._loaded())
+
+    def load_property(self, *names: str) -> None:
+        """Read the newest values of these properties, dropping unsaved changes of them."""
+        fresh = self._read()
+        properties = self._loaded()
+        for name in names:
+            properties.pop(name, None)
+            self._changed.discard(name)
+            if name in fresh:
+                properties[name] = fresh[name]
+
+    def save(self) -> None:
+        """Write what was changed, merged into the newest properties. Raises InvalidParameters, UserNotFound."""
+        properties = self._loaded()
+        changed = as_properties({name: properties[name] for name in self._changed if name in properties})
+        removed = self._changed - changed.keys()
+        if self._changed and not account_store().change_properties(self.user_id, changed, removed):
+            raise UserNotFound("Invalid user ID")
+        properties.update(changed)
+        self._changed.clear()
+
+    async def aload(self) -> None:
+        """Read the properties, so that they can be used on an event loop."""
+        self._properties = await run_in_worker(self._read)
+        self._changed.clear()
+
+    async def asave(self) -> None:
+        """See save."""
+        await run_in_worker(self.save)
+
+    def _loaded(self) -> dict[str, Any]:
+        if self._properties is None:
+            self._properties = self._read()
+        return self._properties
+
+    def _read(self) -> dict[str, Any]:
+        account = account_store().get_account(self.user_id)
+        return {} if account is None else dict(account.properties)
+
+
+class _Candidate:
+    """What Django's password validators ask of a user: names that a password must not resemble."""
+
+    def __init__(self, user_id: str) -> None:
+        self.username = self.email = user_id
+        self._meta = self
+
+    def get_field(self, name: str) -> None:
+        raise FieldDoesNotExist(name)

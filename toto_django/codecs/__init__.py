@@ -1,0 +1,37 @@
+"""Which codec reads a body: by its media type, if TOTO["CODECS"] has it on."""
+
+from collections.abc import Mapping
+from functools import lru_cache
+from typing import Any
+
+from toto_django.codecs.base import Codec, EncodeError, Malformed
+from toto_django.codecs.bson import BSONCodec
+from toto_django.codecs.form import FormCodec, MultipartCodec, query_arguments
+from toto_django.codecs.json import JSONCodec
+from toto_django.codecs.msgpack import MessagePackCodec
+from toto_django.conf import settings
+from toto_django.exceptions import UnsupportedMediaType
+
+__all__ = ["JSON", "Codec", "EncodeError", "Malformed", "codec_for", "query_arguments"]
+
+JSON = JSONCodec()
+
+_CLASSES: tuple[type[Codec], ...] = (JSONCodec, BSONCodec, MessagePackCodec, FormCodec, MultipartCodec)
+_BY_MEDIA_TYPE = {media_type: codec for codec in _CLASSES for media_type in codec.media_types}
+_ALWAYS_ON = {FormCodec.name, MultipartCodec.name}
+
+
+def codec_for(content_type: str) -> Codec:
+    """The codec for a Content-Type header; none means JSON. Raises UnsupportedMediaType."""
+    media_type = content_type.partition(";")[0].strip().lower()
+    found = _BY_MEDIA_TYPE.get(media_type) if media_type else JSONCodec
+    enabled = settings.CODECS
+    if found is None or (found.name not in enabled and found.name not in _ALWAYS_ON):
+        raise UnsupportedMediaType(media_type)
+    options = enabled.get(found.name, {}) if isinstance(enabled, Mapping) else {}
+    return _instance(found, tuple(options.items())) if options else _instance(found)
+
+
+@lru_cache(maxsize=32)
+def _instance(codec: type[Codec], options: tuple[tuple[str, Any], ...] = ()) -> Codec:
+    return codec(**dict(options))

@@ -1,0 +1,130 @@
+"""The codec contract: body bytes ↔ plain values."""
+
+import base64
+import datetime
+import decimal
+import uuid
+from collections.abc import Callable, Mapping
+from typing import Any, ClassVar
+
+from django.utils.functional import Promise
+
+from toto_django.conf import settings
+from toto_django.exceptions import RequestError
+
+__all__ = ["Codec", "EncodeError", "Malformed", "Path", "as_plain", "check_depth", "path_text"]
+
+Path = tuple[Any, ...]
+
+
+class Malformed(RequestError):
+    """A body that its codec cannot read."""
+
+
+class EncodeError(ValueError):
+    """A value that a codec cannot carry; ``path`` leads to it from the top."""
+
+    def __init__(self, path: Path, reason: str) -> None:
+        super().__init__(f"Cannot encode {path_text(path)}: {reason}")
+        self.path = path
+        self.reason = reason
+
+
+class Codec:
+    """One format. ``media_types`` are those it is asked for by, ``content_type`` the one it answers with."""
+
+    name: ClassVar[str]
+    media_types: ClassVar[tuple[str, ...]]
+    content_type: ClassVar[str]
+
+    def loads(self, body: bytes, content_type: str = "") -> Any:
+        """The value in a body; ``content_type`` is the whole header. Raises Malformed."""
+        raise NotImplementedError
+
+    def dumps(self, value: Any) -> bytes:
+        """Raises EncodeError with the path of the first value it cannot carry."""
+        raise NotImplementedError
+
+
+def as_text(value: Any) -> Any:
+    """The plain form of the types every format knows as text (PROTOCOL.md 5.4).
+
+    Raises TypeError for any other type.
+    """
+    if isinstance(value, datetime.datetime | datetime.date | datetime.time):
+        return value.isoformat()
+    if isinstance(value, uuid.UUID | decimal.Decimal | Promise):
+        return str(value)
+    if isinstance(value, set | frozenset):
+        return list(value)
+    if isinstance(value, Mapping):
+        return dict(value)
+    raise TypeError(f"a value of type {type(value).__name__} has no form on the wire")
+
+
+def as_base64(value: Any) -> Any:
+    """`as_text` for a format without bytes: they become base64 text."""
+    if isinstance(value, bytes | bytearray | memoryview):
+        return base64.b64encode(value).decode()
+    return as_text(value)
+
+
+def as_plain(value: Any, leaf: Callable[[Any], Any], key: Callable[[Any], Any], path: Path = ()) -> Any:
+    """A copy of a value in which each scalar went through ``leaf`` and each mapping key through ``key``.
+
+    Both raise TypeError, ValueError or OverflowError for what they refuse; that becomes
+    an EncodeError with the path.
+    """
+    if len(path) > 2 * settings.MAX_DEPTH:
+        raise EncodeError(path[:8], "it is nested too deeply")
+    if isinstance(value, Mapping):
+        return {
+            _tried(key, name, (*path, name)): as_plain(item, leaf, key, (*path, name))
+            for name, item in value.items()
+        }
+    if isinstance(value, list | tuple | set | frozenset):
+        return [as_plain(item, leaf, key, (*path, index)) for index, item in enumerate(value)]
+    return _tried(leaf, value, path)
+
+
+def _tried(function: Callable[[Any], Any], value: Any, path: Path) -> Any:
+    try:
+        return function(value)
+    except (TypeError, ValueError, OverflowError) as error:
+        raise EncodeError(path, str(error)) from error
+
+
+def key_text(key: Any) -> str:
+    """A mapping key as text, as JSON writes it."""
+    if isinstance(key, str):
+        return key
+    if key is None or key is True or key is False:
+        return {None: "null", True: "true", False: "false"}[key]
+    if isinstance(key, int | float):
+        return repr(key)
+    raise TypeError(f"a key of type {type(key).__name__} has no form on the wire")
+
+
+def path_text(path: Path) -> str:
+    """``("result", "items", 3, "when")`` as ``result.items[3].when``."""
+    text = ""
+    for part in path:
+        text += f"[{part}]" if isinstance(part, int) else f".{part}"
+    return text.removeprefix(".")
+
+
+def check_depth(value: Any) -> None:
+    """Refuse a value of more than MAX_DEPTH levels."""
+    deepest = settings.MAX_DEPTH
+    level = [value]
+    depth = 0
+    while level:
+        depth += 1
+        if depth > deepest + 1:
+            raise Malformed(f"The body has more than {deepest} levels.")
+        level = [
+            item
+            for container in level
+            if isinstance(container, dict | list)
+            for item in (container.values() if isinstance(container, dict) else container)
+        ]

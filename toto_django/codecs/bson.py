@@ -1,0 +1,62 @@
+"""BSON by pymongo: binary, dates, ObjectId and 64-bit integers are native (PROTOCOL.md 12.2)."""
+
+import datetime
+from typing import Any
+
+import bson
+from bson.codec_options import CodecOptions
+from bson.errors import BSONError
+
+from toto_django.codecs.base import Codec, Malformed, as_plain, as_text, check_depth, key_text
+
+__all__ = ["BSONCodec"]
+
+SMALLEST_LEVEL = 7
+"""Bytes that one level of nesting takes at least: its type, an empty name, a length, a terminator."""
+
+
+class BSONCodec(Codec):
+    name = "bson"
+    media_types = ("application/bson",)
+    content_type = "application/bson"
+
+    def __init__(self, **options: Any) -> None:
+        self.options = CodecOptions[dict[str, Any]](**{"tz_aware": True, **options})
+
+    def loads(self, body: bytes, content_type: str = "") -> Any:
+        try:
+            value = bson.decode(body, self.options)
+        except (BSONError, ValueError, OverflowError, RecursionError) as error:
+            raise Malformed(f"The body is not BSON: {error}.") from None
+        if len(body) > SMALLEST_LEVEL * 64:
+            check_depth(value)
+        return value
+
+    def dumps(self, value: Any) -> bytes:
+        """BSON has documents only: ``value`` is a mapping."""
+        try:
+            return bson.encode(value, codec_options=self.options)
+        except (BSONError, TypeError, ValueError, OverflowError, RecursionError):
+            return bson.encode(as_plain(value, self._leaf, _key), codec_options=self.options)
+
+    def _leaf(self, value: Any) -> Any:
+        """The value itself where BSON has its type, else its text."""
+        if isinstance(value, bytearray | memoryview):
+            return bytes(value)
+        if isinstance(value, datetime.datetime):
+            return value
+        try:
+            bson.encode({"": value}, codec_options=self.options)
+        except (BSONError, ValueError, OverflowError) as error:
+            if isinstance(value, str | bytes | int | float):
+                raise ValueError(str(error)) from error
+            return as_text(value)
+        return value
+
+
+def _key(key: Any) -> str:
+    text = key_text(key)
+    if "\0" in text:
+        raise ValueError("a name in BSON cannot hold U+0000")
+    text.encode()
+    return text

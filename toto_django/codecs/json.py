@@ -1,0 +1,67 @@
+"""JSON: UTF-8 in, ASCII out, neither NaN nor Infinity either way (PROTOCOL.md 1.4, 4.7)."""
+
+import json
+import math
+from typing import Any, NoReturn
+
+from toto_django.codecs.base import Codec, Malformed, as_base64, as_plain, check_depth, key_text
+from toto_django.conf import settings
+
+__all__ = ["JSONCodec"]
+
+
+class JSONCodec(Codec):
+    name = "json"
+    media_types = ("application/json",)
+    content_type = "application/json"
+
+    def loads(self, body: bytes, content_type: str = "") -> Any:
+        try:
+            value = _decoder.decode(body.decode("utf-8"))
+        except (ValueError, RecursionError) as error:
+            raise Malformed(f"The body is not JSON: {_reason(error)}.") from None
+        if body.count(b"[") + body.count(b"{") > settings.MAX_DEPTH:
+            check_depth(value)
+        return value
+
+    def dumps(self, value: Any) -> bytes:
+        try:
+            return _encoder.encode(value).encode()
+        except (TypeError, ValueError, RecursionError):
+            return _encoder.encode(as_plain(value, _leaf, key_text)).encode()
+
+
+def _finite(text: str) -> float:
+    number = float(text)
+    if math.isinf(number):
+        raise ValueError(f"{text[:20]} is out of range")
+    return number
+
+
+def _refuse_constant(name: str) -> NoReturn:
+    raise ValueError(f"{name} is not a number of JSON")
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, json.JSONDecodeError):
+        return f"{error.msg} at character {error.pos}"
+    if isinstance(error, UnicodeDecodeError):
+        return "it is not UTF-8"
+    return "it is nested too deeply" if isinstance(error, RecursionError) else str(error)
+
+
+def _leaf(value: Any) -> Any:
+    if value is None or isinstance(value, str | bool):
+        return value
+    if isinstance(value, int):
+        json.dumps(value)
+        return value
+    if isinstance(value, float):
+        if not math.isfinite(value):
+            raise ValueError(f"{value} is not a number of JSON")
+        return value
+    return as_base64(value)
+
+
+_decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
+_encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, default=as_base64)

@@ -1,0 +1,67 @@
+"""MessagePack: text is str, bytes are bin; the old raw family is read and, by option, spoken (PROTOCOL.md 12.2)."""
+
+from typing import Any
+
+import msgpack
+
+from toto_django.codecs.base import Codec, Malformed, as_plain, as_text, check_depth
+from toto_django.conf import settings
+
+__all__ = ["MessagePackCodec"]
+
+INTEGERS = range(-(2**63), 2**64)
+
+
+class MessagePackCodec(Codec):
+    """``use_bin_type=False`` answers clients that know only the old raw family."""
+
+    name = "msgpack"
+    media_types = ("application/msgpack", "application/x-msgpack", "application/vnd.msgpack")
+    content_type = "application/msgpack"
+
+    def __init__(self, use_bin_type: bool = True) -> None:
+        self.use_bin_type = use_bin_type
+
+    def loads(self, body: bytes, content_type: str = "") -> Any:
+        try:
+            value = _unpack(body)
+        except (msgpack.UnpackException, ValueError, TypeError, OverflowError, RecursionError) as error:
+            raise Malformed(f"The body is not MessagePack: {error or type(error).__name__}.") from None
+        if len(body) > settings.MAX_DEPTH:
+            check_depth(value)
+        return value
+
+    def dumps(self, value: Any) -> bytes:
+        try:
+            return self._pack(value)
+        except (TypeError, ValueError, OverflowError, RecursionError):
+            return self._pack(as_plain(value, self._leaf, self._leaf))
+
+    def _pack(self, value: Any) -> bytes:
+        data = msgpack.packb(value, default=as_text, use_bin_type=self.use_bin_type)
+        assert data is not None
+        return data
+
+    def _leaf(self, value: Any) -> Any:
+        if isinstance(value, int) and value not in INTEGERS:
+            raise OverflowError("the integer does not fit into 64 bits")
+        self._pack(value)
+        return value
+
+
+def _unpack(body: bytes) -> Any:
+    try:
+        return msgpack.unpackb(body, strict_map_key=False, timestamp=3)
+    except UnicodeDecodeError:
+        old = msgpack.unpackb(body, strict_map_key=False, timestamp=3, unicode_errors="surrogateescape")
+        return as_plain(old, _raw, _raw)
+
+
+def _raw(value: Any) -> Any:
+    """Old raw data that is not UTF-8 is no text: its bytes."""
+    if isinstance(value, str) and not value.isascii():
+        try:
+            value.encode()
+        except UnicodeEncodeError:
+            return value.encode("utf-8", "surrogateescape")
+    return value

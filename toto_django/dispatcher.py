@@ -1,0 +1,222 @@
+"""From a `Call` to its `Answer`: look the method up, let its policies pass, run it, say what came of it.
+
+`call` and `batch` drive plain functions in the caller's thread, `acall` and `abatch`
+everything on an event loop, with plain functions in worker threads. The steps between
+the awaits are shared.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
+from typing import Any
+
+from asgiref.sync import async_to_sync
+from django.db import connections, transaction
+
+from toto_django.exceptions import ServerError, TotoException
+from toto_django.exchange import Exchange
+from toto_django.handler import Handler
+from toto_django.messages import ABSENT, NOTHING, Answer, Call, Result, as_member
+from toto_django.registry import Method, registry
+from toto_django.signals import aemit, emit, method_finished, method_started
+from toto_django.workers import run_in_worker
+
+__all__ = ["abatch", "acall", "batch", "call"]
+
+logger = logging.getLogger("toto_django")
+
+BATCH = "<batch>"
+NEEDS_ASGI = "This method answers later, which needs an ASGI server (uvicorn, for example)."
+
+Batch = Mapping[Any, Any]
+Members = dict[Any, Mapping[str, Any]]
+
+
+def call(exchange: Exchange, call: Call) -> Answer:
+    """Run one call. An asynchronous method that has not answered when it returns is an error here."""
+    handler, found = _found(exchange, call)
+    if isinstance(found, Result):
+        emit(method_finished, Handler, **_finished(handler, found))
+        return found
+    emit(method_started, Handler, **_started(handler))
+    if found.is_coroutine:
+        answer = async_to_sync(_ainvoked)(found, handler, call.parameters)
+    else:
+        answer = _invoked(found, handler, call.parameters)
+    if answer is None:
+        answer = _late(handler)
+    emit(method_finished, Handler, **_finished(handler, answer))
+    return answer
+
+
+async def acall(exchange: Exchange, call: Call) -> Answer:
+    """Run one call; a method that answers later is waited for."""
+    handler, found = _found(exchange, call)
+    if isinstance(found, Result):
+        await aemit(method_finished, Handler, **_finished(handler, found))
+        return found
+    try:
+        answer = await _abegun(found, handler, call)
+        if answer is None:
+            answer = await _aanswered(found, handler)
+    except asyncio.CancelledError:
+        await _close(found, handler)
+        raise
+    await aemit(method_finished, Handler, **_finished(handler, answer))
+    return answer
+
+
+def batch(exchange: Exchange, members: Batch) -> Members:
+    """Run the members one after another, in the order of their keys; each one's failure is its own."""
+    handler = Handler(exchange, BATCH)
+    emit(method_started, Handler, **_started(handler))
+    answers = {}
+    for key, member in _sorted(members):
+        member_call = _member_call(member)
+        answers[key] = as_member(
+            member_call if isinstance(member_call, Result) else call(exchange, member_call)
+        )
+    emit(method_finished, Handler, **_finished(handler, NOTHING))
+    return answers
+
+
+async def abatch(exchange: Exchange, members: Batch) -> Members:
+    """See batch; members that answer later are waited for together."""
+    handler = Handler(exchange, BATCH)
+    await aemit(method_started, Handler, **_started(handler))
+    answers: dict[Any, Answer | asyncio.Task[Answer]] = {}
+    try:
+        for key, member in _sorted(members):
+            member_call = _member_call(member)
+            if isinstance(member_call, Result):
+                answers[key] = member_call
+            elif _answers_later(member_call):
+                answers[key] = asyncio.create_task(acall(exchange, member_call))
+                await asyncio.sleep(0)
+            else:
+                answers[key] = await acall(exchange, member_call)
+        complete = {
+            key: as_member(await answer if isinstance(answer, asyncio.Task) else answer)
+            for key, answer in answers.items()
+        }
+    finally:
+        for answer in answers.values():
+            if isinstance(answer, asyncio.Task):
+                answer.cancel()
+    await aemit(method_finished, Handler, **_finished(handler, NOTHING))
+    return complete
+
+
+# Steps
+
+
+def _found(exchange: Exchange, call: Call) -> tuple[Handler, Method | Result]:
+    """A handler and the method that a call names, or the answer that there is none."""
+    try:
+        return Handler(exchange, str(call.method)), registry.find(call.method)
+    except TotoException as error:
+        return Handler(exchange, str(call.method)), Result.of_exception(error)
+
+
+def _started(handler: Handler) -> dict[str, Any]:
+    return {"transaction_id": handler.transaction_id, "method": handler.method_name, "handler": handler}
+
+
+def _finished(handler: Handler, answer: Answer) -> dict[str, Any]:
+    return {**_started(handler), "result": answer}
+
+
+def _sorted(members: Batch) -> Iterable[tuple[Any, Any]]:
+    return sorted(members.items(), key=lambda item: str(item[0]))
+
+
+def _member_call(member: Any) -> Call | Result:
+    if not isinstance(member, Mapping):
+        return Result.of_exception(ServerError("A member of a batch is an object."))
+    return Call(member.get("method", ABSENT), member.get("parameters", {}))
+
+
+def _answers_later(call: Call) -> bool:
+    method = registry.get(call.method) if isinstance(call.method, str) else None
+    return method is not None and method.is_asynchronous
+
+
+def _invoked(method: Method, handler: Handler, parameters: Any) -> Answer | None:
+    """Run a plain function; None when it will answer later."""
+    try:
+        parameters = method.admit(handler, parameters)
+        with _transactions():
+            value = method.function(handler, parameters)
+    except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+        raise
+    except BaseException as error:
+        return _failed(method, handler, error)
+    return _returned(method, handler, value)
+
+
+async def _ainvoked(method: Method, handler: Handler, parameters: Any) -> Answer | None:
+    """See _invoked; for a coroutine function."""
+    try:
+        value = await method.function(handler, await method.aadmit(handler, parameters))
+    except Exception as error:
+        return _failed(method, handler, error)
+    return _returned(method, handler, value)
+
+
+async def _abegun(method: Method, handler: Handler, call: Call) -> Answer | None:
+    await aemit(method_started, Handler, **_started(handler))
+    if method.is_coroutine:
+        return await _ainvoked(method, handler, call.parameters)
+    return await run_in_worker(_invoked, method, handler, call.parameters)
+
+
+async def _aanswered(method: Method, handler: Handler) -> Answer:
+    """Wait for a method that answers later; HEAD does not (PROTOCOL.md 2.3)."""
+    if handler.headers_only:
+        return NOTHING
+    answer = await handler.reply.wait()
+    return method.finish(handler, answer) if isinstance(answer, Result) else answer
+
+
+def _returned(method: Method, handler: Handler, value: Any) -> Answer | None:
+    if value is None and not handler.reply.is_begun and not method.is_asynchronous:
+        return method.finish(handler, NOTHING) if method.policies else NOTHING
+    if value is not None:
+        handler.reply.give(Result(value))
+    answer = handler.reply.answer
+    return method.finish(handler, answer) if isinstance(answer, Result) else answer
+
+
+def _late(handler: Handler) -> Answer:
+    """The answer to a method that has not answered, where nobody can wait for it."""
+    otherwise = NOTHING if handler.headers_only else Result.of_exception(ServerError(NEEDS_ASGI))
+    handler.reply.give(otherwise)
+    return handler.reply.answer or otherwise
+
+
+def _failed(method: Method, handler: Handler, error: BaseException) -> Answer:
+    if not isinstance(error, TotoException):
+        logger.error("%s failed", handler.method_name, exc_info=error)
+    given = handler.reply.answer
+    return given or method.redirect(error) or Result.of_exception(error)
+
+
+@contextmanager
+def _transactions() -> Iterator[None]:
+    """The transactions of ATOMIC_REQUESTS, around a plain method instead of the whole view."""
+    with ExitStack() as stack:
+        for alias, configuration in connections.settings.items():
+            if configuration["ATOMIC_REQUESTS"]:
+                stack.enter_context(transaction.atomic(using=alias))
+        yield
+
+
+async def _close(method: Method, handler: Handler) -> None:
+    """Tell a method that its client left before the answer."""
+    if method.on_connection_close is None:
+        return
+    try:
+        await asyncio.shield(run_in_worker(method.on_connection_close, handler))
+    except Exception:
+        logger.exception("on_connection_close of %s failed", handler.method_name)

@@ -1,0 +1,204 @@
+"""One request and its answer, as the layers below the view see them. A batch's members share it."""
+
+from collections.abc import Callable
+from functools import lru_cache
+from typing import Any
+
+from django.utils.module_loading import import_string
+
+from toto_django import sessions
+from toto_django.accounts import authenticate, known_user_id
+from toto_django.conf import settings
+from toto_django.exceptions import InvalidHMAC, NotAuthorized
+from toto_django.sessions import Session
+from toto_django.signing import Scheme, SignedRequest, current_scheme, sign
+from toto_django.workers import run_in_worker
+
+__all__ = ["Exchange", "login_result"]
+
+
+class Exchange:
+    """Who calls, and what the answer will carry beside the result.
+
+    The session is loaded, and the signature verified, when somebody first asks for it.
+    ``given_session_id`` comes from the header or the cookie, "" when neither is there;
+    ``signature`` is the x-toto-hmac header, None when missing.
+    """
+
+    def __init__(
+        self,
+        request: Any,
+        *,
+        given_session_id: str,
+        signature: str | None,
+        signed_request: Callable[[], SignedRequest],
+        make_response: Callable[[], Any],
+    ) -> None:
+        self.request = request
+        self.given_session_id = given_session_id
+        self.session: Session | None = None
+        """The session the answer shows; it may have ended meanwhile."""
+        self.headers_only = False
+        self.response_type: str | None = None
+        self.is_signed: bool | None = None
+        """Whether the answer holds the session; None in views that are not the dispatch view."""
+        self._signature = signature
+        self._signed_request = signed_request
+        self._make_response = make_response
+        self._response: Any = None
+        self._is_refused = False
+        self._shows_key = False
+
+    @property
+    def response(self) -> Any:
+        """The HTTP response to come: status, headers and cookies can be set on it."""
+        if self._response is None:
+            self._response = self._make_response()
+        return self._response
+
+    @property
+    def live_session(self) -> Session | None:
+        """The session, unless it has ended."""
+        return None if self.session is None or self.session.ended else self.session
+
+    # Sessions
+
+    def retrieve_session(self, session_id: str | None = None) -> Session | None:
+        """The caller's session, or the one of a given id; None when there is none. Raises InvalidHMAC."""
+        wanted = self._wanted(session_id)
+        if wanted is None:
+            return self.live_session
+        session = self._verified(sessions.load_session(wanted))
+        if session is not None:
+            sessions.renew(session)
+        return self._take(session)
+
+    async def aretrieve_session(self, session_id: str | None = None) -> Session | None:
+        """See retrieve_session."""
+        wanted = self._wanted(session_id)
+        if wanted is None:
+            return self.live_session
+        session = self._verified(await sessions.aload_session(wanted))
+        if session is not None:
+            await sessions.arenew(session)
+        return self._take(session)
+
+    def create_session(
+        self, user_id: Any = None, password: Any = None, verify_password: bool = True
+    ) -> Session:
+        """A new session for the caller: anonymous without arguments, else the account's.
+
+        Raises UserNotFound.
+        """
+        is_anonymous = user_id is None and password is None
+        return self._start(
+            sessions.create_session("" if is_anonymous else _owner(user_id, password, verify_password))
+        )
+
+    async def acreate_session(
+        self, user_id: Any = None, password: Any = None, verify_password: bool = True
+    ) -> Session:
+        """See create_session."""
+        if user_id is None and password is None:
+            return self._start(await sessions.acreate_session())
+        owner = await run_in_worker(_owner, user_id, password, verify_password)
+        return self._start(await sessions.acreate_session(owner))
+
+    def login(self, user_id: Any, password: Any) -> Session:
+        """A new session of the account whose password this is. Raises UserNotFound."""
+        return self._start(sessions.create_session(authenticate(user_id, password)))
+
+    def logout(self) -> None:
+        """End the caller's session; the answer still shows it. Raises NotAuthorized."""
+        if self.live_session is None:
+            raise NotAuthorized
+        sessions.remove_session(self.live_session)
+
+    def forget_sessions_of(self, user_id: str) -> None:
+        """Take notice that every session of an account has ended."""
+        if self.session is not None and self.session.user_id == user_id:
+            self.session.ended = True
+
+    def session_to_wire(self) -> dict[str, Any] | None:
+        """The ``session`` member of an answer (PROTOCOL.md 7.3, 13.3)."""
+        session = self.session
+        if session is None:
+            return None
+        shown = {"session_id": session.session_id, "expires": session.expires, "user_id": session.user_id}
+        return {**shown, "key": session.key} if self._shows_key else shown
+
+    def _wanted(self, session_id: str | None) -> str | None:
+        """The id to load; None when the session at hand is the answer."""
+        if self.session is not None and (not session_id or session_id == self.session.session_id):
+            return None
+        if self._is_refused:
+            raise InvalidHMAC
+        wanted = session_id or self.given_session_id
+        return wanted if wanted and isinstance(wanted, str) else None
+
+    def _take(self, session: Session | None) -> Session | None:
+        if session is not None:
+            self.session = session
+            self._shows_key = False
+        return session
+
+    def _start(self, session: Session) -> Session:
+        self.session = session
+        self._shows_key = not session.user_id and session.key is not None
+        return session
+
+    # Signatures
+
+    def _verified(self, session: Session | None) -> Session | None:
+        scheme = current_scheme()
+        if session is None or scheme is None:
+            return session
+        if not self._is_signed_by(session, scheme):
+            self._is_refused = True
+            raise InvalidHMAC
+        return session
+
+    def _is_signed_by(self, session: Session, scheme: Scheme) -> bool:
+        if settings.HMAC_VERIFY is not None:
+            return bool(_hook(settings.HMAC_VERIFY)(session, self.request))
+        if not session.user_id and not scheme.verifies_anonymous:
+            return True
+        is_required = scheme.always_required or settings.HMAC_REQUIRED
+        if self._signature is None:
+            return not is_required
+        request = self._signed_request()
+        if not is_required and not request.body:
+            return True
+        key = scheme.matching_key(session.session_id, session.user_id, request, self._signature)
+        if key is not None:
+            session.key = key
+        return key is not None
+
+    def sign_answer(self, body: bytes) -> str | None:
+        """The x-toto-hmac of an answer; None for one that is not signed (PROTOCOL.md 13.3)."""
+        scheme, session = current_scheme(), self.session
+        if scheme is None or session is None or self.is_signed is False:
+            return None
+        if settings.HMAC_SIGN is not None:
+            return str(_hook(settings.HMAC_SIGN)(session, body))
+        key = session.user_id if session.key is None else session.key
+        return sign(key, scheme.answer_message(session.session_id, body)).decode()
+
+
+def login_result(session: Session) -> dict[str, Any]:
+    """The result of account.create and account.login (PROTOCOL.md 8.2)."""
+    result = {"session_id": session.session_id, "expires": session.expires, "user_id": session.user_id}
+    return result if session.key is None else {**result, "key": session.key}
+
+
+def _owner(user_id: Any, password: Any, verify_password: bool) -> str:
+    return authenticate(user_id, password) if verify_password else known_user_id(user_id)
+
+
+def _hook(hook: Any) -> Any:
+    return _imported(hook) if isinstance(hook, str) else hook
+
+
+@lru_cache(maxsize=16)
+def _imported(path: str) -> Any:
+    return import_string(path)

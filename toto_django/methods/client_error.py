@@ -1,0 +1,25 @@
+"""client_error: browsers report their errors (PROTOCOL.md 8.7)."""
+
+import json
+import logging
+from typing import Any
+
+from toto_django.handler import Handler
+from toto_django.invocation import requires
+from toto_django.registry import method
+
+__all__ = ["client_error"]
+
+logger = logging.getLogger("toto_django.client_error")
+
+LONGEST_REPORT = 4096
+
+
+@method("client_error")
+@requires("client_error", "client_type")
+def client_error(handler: Handler, parameters: dict[str, Any]) -> dict[str, bool]:
+    """Log an error of a browser client."""
+    is_logged = parameters["client_type"] == "browser_js"
+    if is_logged:
+        logger.warning("%s", json.dumps(parameters["client_error"], default=str)[:LONGEST_REPORT])
+    return {"logged": is_logged}

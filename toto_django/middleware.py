@@ -1,0 +1,119 @@
+"""TotoMiddleware: a lazy verified session on every request; on the way back cookies, CORS and the signature.
+
+It signs the body as clients will read it, so it stands below whatever encodes bodies
+(GZipMiddleware): the end of MIDDLEWARE is its place.
+"""
+
+import datetime
+from collections.abc import Awaitable, Callable
+from typing import Any, cast
+
+from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.http import HttpRequest, HttpResponse
+from django.http.response import HttpResponseBase
+from django.urls import NoReverseMatch, get_urlconf, reverse
+from django.utils.cache import patch_vary_headers
+
+from toto_django.conf import settings
+from toto_django.exchange import Exchange
+from toto_django.http import SESSION_COOKIE, cookie_signer, given_session_id, raw_uris, read_body
+from toto_django.sessions import Session
+from toto_django.signing import SignedRequest
+
+__all__ = ["TotoMiddleware"]
+
+GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
+
+
+class TotoMiddleware:
+    """Sets ``request.toto``, an `Exchange`: ``retrieve_session()`` loads and verifies the caller's session."""
+
+    sync_capable = True
+    async_capable = True
+
+    def __init__(self, get_response: GetResponse) -> None:
+        self.get_response = get_response
+        self.is_async = iscoroutinefunction(get_response)
+        if self.is_async:
+            markcoroutinefunction(self)
+
+    def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
+        if self.is_async:
+            return self.__acall__(request)
+        begin(request)
+        return finish(request, cast(HttpResponseBase, self.get_response(request)))
+
+    async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
+        begin(request)
+        return finish(request, await cast("Awaitable[HttpResponseBase]", self.get_response(request)))
+
+
+def begin(request: HttpRequest) -> None:
+    """Attach the exchange; give a mount prefix without its slash the slash (PROTOCOL.md 3.5)."""
+    uris = raw_uris(request)
+    request.toto = Exchange(  # type: ignore[attr-defined]
+        request,
+        given_session_id=given_session_id(request),
+        signature=request.META.get("HTTP_X_TOTO_HMAC"),
+        signed_request=lambda: SignedRequest(cast(str, request.method), uris, read_body(request)),
+        make_response=HttpResponse,
+    )
+    if not request.path_info.endswith("/") and f"{request.path_info}/" == _mount_prefix(request):
+        request.path_info += "/"
+
+
+def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+    """Cookies, CORS and signature of an answer. HEAD is signed as GET would be, and loses its body."""
+    exchange: Exchange = request.toto  # type: ignore[attr-defined]
+    if settings.USE_COOKIES and exchange.session is not None:
+        _set_cookie(request, response, exchange.session)
+    if exchange.is_signed is not None:
+        _allow_origin(request, response)
+    if isinstance(response, HttpResponse):
+        signature = exchange.sign_answer(response.content)
+        if signature is not None:
+            response.headers["x-toto-hmac"] = signature
+        if request.method == "HEAD" and exchange.is_signed is not None:
+            response.headers["Content-Length"] = str(len(response.content))
+            response.content = b""
+    return response
+
+
+def _mount_prefix(request: HttpRequest) -> str | None:
+    try:
+        return reverse("toto_django:dispatch", urlconf=get_urlconf(), kwargs={"path": ""}).removeprefix(
+            _script(request)
+        )
+    except NoReverseMatch:
+        return None
+
+
+def _script(request: HttpRequest) -> str:
+    return str(request.META.get("SCRIPT_NAME", "")).rstrip("/")
+
+
+def _set_cookie(request: HttpRequest, response: HttpResponseBase, session: Session) -> None:
+    if session.ended:
+        response.delete_cookie(SESSION_COOKIE, domain=settings.COOKIE_DOMAIN, samesite="Lax")
+        return
+    session_id = session.session_id
+    response.set_cookie(
+        SESSION_COOKIE,
+        cookie_signer().sign(session_id) if settings.SECURE_COOKIES else session_id,
+        expires=datetime.datetime.fromtimestamp(session.expires, datetime.UTC),
+        domain=settings.COOKIE_DOMAIN,
+        secure=request.is_secure(),
+        httponly=True,
+        samesite="Lax",
+    )
+
+
+def _allow_origin(request: HttpRequest, response: HttpResponseBase) -> None:
+    allowed: Any = settings.ALLOW_ORIGIN
+    if not isinstance(allowed, str):
+        patch_vary_headers(response, ["Origin"])
+        origin = request.META.get("HTTP_ORIGIN")
+        allowed = origin if origin in allowed or "*" in allowed else None
+    if allowed:
+        response.headers["Access-Control-Allow-Origin"] = allowed
+    response.headers["Access-Control-Expose-Headers"] = "x-toto-hmac"

@@ -1,0 +1,284 @@
+"""Methods and their names.
+
+Only what is registered here can be called: a name from the wire is looked up in one
+dict, and nothing is ever reached through attributes.
+"""
+
+import importlib
+import json
+import logging
+import pkgutil
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field, replace
+from functools import WRAPPER_ASSIGNMENTS
+from types import ModuleType
+from typing import Any, overload
+
+from asgiref.sync import iscoroutinefunction
+from django.apps import apps
+from django.core.exceptions import ImproperlyConfigured
+from django.utils.module_loading import module_has_submodule
+
+from toto_django.conf import settings
+from toto_django.exceptions import InvalidMethod, MissingMethod
+from toto_django.messages import ABSENT, Answer, Redirect, Result
+
+__all__ = ["Method", "MethodRegistry", "Policy", "Problem", "method", "registry"]
+
+logger = logging.getLogger("toto_django")
+
+BUILTINS = "toto_django.methods"
+
+Function = Callable[[Any, Any], Any]
+
+
+class Policy:
+    """One thing a decorator asks of a call, or does to its answer."""
+
+    name: str
+    uses_session = False
+    """`load` reads or makes a session."""
+
+    def load(self, handler: Any, parameters: Any) -> None:
+        """The only step that waits for a store."""
+
+    async def aload(self, handler: Any, parameters: Any) -> None:
+        """See load."""
+
+    def apply(self, handler: Any, parameters: Any) -> Any:
+        """The parameters the method is given. Raises a TotoException to refuse the call."""
+        return parameters
+
+    def finish(self, handler: Any, result: Result) -> Answer:
+        """The answer that a result becomes."""
+        return result
+
+    def redirect(self, error: BaseException) -> Redirect | None:
+        """Where an error leads instead of being answered."""
+        return None
+
+    def describe(self) -> str:
+        """One word or call for listings, as the decorator is written."""
+        return self.name
+
+
+@dataclass(frozen=True, eq=False)
+class Method:
+    """A callable of the wire with its policies, outermost first.
+
+    Calling it directly, as ported methods do, runs the same checks.
+    """
+
+    function: Function
+    policies: tuple[Policy, ...] = ()
+    is_asynchronous: bool = False
+    """The call stays open until ``handler.respond`` is called."""
+    on_connection_close: Callable[[Any], Any] | None = None
+    names: tuple[str, ...] = ()
+    """The names that `method` gave it."""
+    is_coroutine: bool = field(init=False)
+
+    def __post_init__(self) -> None:
+        set_attribute = object.__setattr__
+        set_attribute(self, "is_coroutine", iscoroutinefunction(self.function))
+        set_attribute(self, "__wrapped__", self.function)
+        for attribute in WRAPPER_ASSIGNMENTS:
+            if hasattr(self.function, attribute):
+                set_attribute(self, attribute, getattr(self.function, attribute))
+
+    def __call__(self, handler: Any, parameters: Any) -> Any:
+        if self.is_coroutine:
+            return self._acalled(handler, parameters)
+        return self.function(handler, self.admit(handler, parameters))
+
+    async def _acalled(self, handler: Any, parameters: Any) -> Any:
+        return await self.function(handler, await self.aadmit(handler, parameters))
+
+    def admit(self, handler: Any, parameters: Any) -> Any:
+        """The parameters for the function, once every policy lets the call pass."""
+        for policy in self.policies:
+            if policy.uses_session:
+                policy.load(handler, parameters)
+            parameters = policy.apply(handler, parameters)
+        return parameters
+
+    async def aadmit(self, handler: Any, parameters: Any) -> Any:
+        """See admit."""
+        for policy in self.policies:
+            if policy.uses_session:
+                await policy.aload(handler, parameters)
+            parameters = policy.apply(handler, parameters)
+        return parameters
+
+    def finish(self, handler: Any, result: Result) -> Answer:
+        """What the policies make of a result; the innermost that changes its kind decides."""
+        for policy in reversed(self.policies):
+            answer = policy.finish(handler, result)
+            if not isinstance(answer, Result):
+                return answer
+            result = answer
+        return result
+
+    def redirect(self, error: BaseException) -> Redirect | None:
+        for policy in reversed(self.policies):
+            if redirect := policy.redirect(error):
+                return redirect
+        return None
+
+    def changed(self, **changes: Any) -> "Method":
+        """A copy with these changes that takes over the registered names, so that `method` may stand anywhere
+        among the decorators."""
+        copy = replace(self, **changes)
+        for name in copy.names:
+            registry.register(name, copy)
+        return copy
+
+    @classmethod
+    def of(cls, function: "Method | Function") -> "Method":
+        return function if isinstance(function, cls) else cls(function)
+
+
+@dataclass(frozen=True)
+class Problem:
+    """What went wrong while methods were collected; a system check reports it."""
+
+    kind: str
+    """"duplicate" or "import"."""
+    where: str
+    message: str
+
+
+class MethodRegistry:
+    """All methods, by name."""
+
+    def __init__(self) -> None:
+        self._methods: dict[str, Method] = {}
+        self._sources: dict[str, str] = {}
+        self.problems: list[Problem] = []
+
+    def register(self, name: str, function: Method | Function) -> Method:
+        """Add a method. A name that is taken is a Problem; the first one stays.
+
+        A project's own method replaces a built-in one of the same name.
+        """
+        added = Method.of(function)
+        source = f"{added.function.__module__}.{added.function.__qualname__}"
+        taken = self._sources.get(name)
+        if taken is not None and not taken.startswith(BUILTINS) and taken != source:
+            if not source.startswith(BUILTINS):
+                self._report("duplicate", name, f"{source} and {taken} are both named {name!r}.")
+            return added
+        self._methods[name] = added
+        self._sources[name] = source
+        return added
+
+    def unregister(self, name: str) -> None:
+        self._methods.pop(name, None)
+        self._sources.pop(name, None)
+
+    def find(self, name: Any) -> Method:
+        """The method that a call names. Raises MissingMethod, InvalidMethod."""
+        if name is ABSENT or name is None:
+            raise MissingMethod
+        if not isinstance(name, str):
+            raise InvalidMethod(json.dumps(name, default=str))
+        found = self._methods.get(name)
+        if found is None:
+            raise InvalidMethod(name)
+        return found
+
+    def get(self, name: str) -> Method | None:
+        return self._methods.get(name)
+
+    def source(self, name: str) -> str:
+        """Where a method comes from: the dotted path of its function."""
+        return self._sources[name]
+
+    def names(self) -> list[str]:
+        return sorted(self._methods)
+
+    def __iter__(self) -> Iterator[tuple[str, Method]]:
+        return iter(sorted(self._methods.items()))
+
+    def __len__(self) -> int:
+        return len(self._methods)
+
+    # Collecting
+
+    def discover(self) -> None:
+        """Import every app's ``methods``, then the trees of METHOD_MODULES, then the built-in methods."""
+        for config in apps.get_app_configs():
+            if config.name != "toto_django" and module_has_submodule(config.module, "methods"):  # type: ignore[arg-type]
+                self._import_all(f"{config.name}.methods")
+        for root in settings.METHOD_MODULES:
+            self.add_tree(root)
+        if settings.BUILTIN_METHODS:
+            self._import_all(BUILTINS)
+
+    def add_tree(self, root: str) -> None:
+        """Add a package of Toto-style modules, each with an ``invoke(handler, parameters)``, named by their paths."""
+        for module in self._modules(root):
+            invoke = vars(module).get("invoke")
+            name = module.__name__[len(root) + 1 :]
+            if invoke is None or not name:
+                continue
+            closing = vars(module).get("on_connection_close")
+            self.register(name, replace(Method.of(invoke), on_connection_close=closing))
+
+    def _import_all(self, root: str) -> None:
+        for _ in self._modules(root):
+            """Importing is all: the modules' `method` decorators register."""
+
+    def _modules(self, root: str) -> Iterator[ModuleType]:
+        """A module and, if it is a package, all modules below it; those that fail to import are Problems."""
+        module = self._import(root)
+        if module is None:
+            return
+        yield module
+        for info in pkgutil.iter_modules(getattr(module, "__path__", ())):
+            yield from self._modules(f"{root}.{info.name}")
+
+    def _import(self, path: str) -> ModuleType | None:
+        try:
+            return importlib.import_module(path)
+        except Exception as error:
+            logger.exception("cannot import the methods of %s", path)
+            self._report("import", path, f"{type(error).__name__}: {error}")
+            return None
+
+    def _report(self, kind: str, where: str, message: str) -> None:
+        problem = Problem(kind, where, message)
+        if problem not in self.problems:
+            self.problems.append(problem)
+
+
+registry = MethodRegistry()
+
+
+@overload
+def method(name: Function | Method) -> Method: ...
+@overload
+def method(name: str) -> Callable[[Function | Method], Method]: ...
+def method(name: Any) -> Any:
+    """Register a method: ``@method`` as ``<app label>.<function>``, ``@method("a.b.c")`` by that name.
+
+    Stands above or below the decorators of `toto_django.invocation`. Raises
+    ImproperlyConfigured where no installed app holds the function and no name is given.
+    """
+    if isinstance(name, str):
+        return lambda function: _named(function, name)
+    return _named(name, _default_name(name))
+
+
+def _named(function: Function | Method, name: str) -> Method:
+    named = Method.of(function)
+    return named.changed(names=(*named.names, name))
+
+
+def _default_name(function: Function | Method) -> str:
+    config = apps.get_containing_app_config(function.__module__)
+    if config is None:
+        raise ImproperlyConfigured(
+            f"{function.__module__}.{function.__name__} lies in no installed app: give it a name, @method('a.b.c')."
+        )
+    return f"{config.label}.{function.__name__}"

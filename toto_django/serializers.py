@@ -1,0 +1,86 @@
+"""Python values ↔ bytes for what the app keeps: session states.
+
+MessagePack carries what a method may hold in a session: the plain values, and as
+extension types datetime, date, time, UUID, Decimal, set, frozenset, tuple and integers
+of any size. JSON is for states that other programs read. Pickle is for states that
+hold objects; whoever can write to the store then runs code here.
+"""
+
+import datetime
+import decimal
+import json
+import pickle
+import uuid
+from collections.abc import Callable
+from typing import Any, Final, NamedTuple
+
+import msgpack
+
+__all__ = ["SERIALIZERS", "Serializer", "pack", "unpack"]
+
+
+class Serializer(NamedTuple):
+    """A pair of functions; ``dumps`` raises TypeError, ValueError or OverflowError for what it cannot carry."""
+
+    dumps: Callable[[Any], bytes]
+    loads: Callable[[bytes], Any]
+
+
+class _Extension(NamedTuple):
+    code: int
+    to_plain: Callable[[Any], Any]
+    from_plain: Callable[[Any], Any]
+
+
+_EXTENSIONS: Final[dict[type, _Extension]] = {
+    tuple: _Extension(1, list, tuple),
+    set: _Extension(2, list, set),
+    frozenset: _Extension(3, list, frozenset),
+    datetime.datetime: _Extension(4, datetime.datetime.isoformat, datetime.datetime.fromisoformat),
+    datetime.date: _Extension(5, datetime.date.isoformat, datetime.date.fromisoformat),
+    datetime.time: _Extension(6, datetime.time.isoformat, datetime.time.fromisoformat),
+    uuid.UUID: _Extension(7, lambda value: value.bytes, lambda data: uuid.UUID(bytes=data)),
+    decimal.Decimal: _Extension(8, str, decimal.Decimal),
+    int: _Extension(9, hex, lambda text: int(text, 16)),
+}
+_PLAIN: Final = (str, int, float, bytes, list, dict, tuple)
+_BY_CODE: Final = {extension.code: extension for extension in _EXTENSIONS.values()}
+
+
+def pack(value: Any) -> bytes:
+    """MessagePack with the extension types above."""
+    data = msgpack.packb(value, default=_pack_extension, strict_types=True)
+    assert data is not None
+    return data
+
+
+def unpack(data: bytes) -> Any:
+    return msgpack.unpackb(data, ext_hook=_unpack_extension, strict_map_key=False, use_list=True)
+
+
+def _pack_extension(value: Any) -> Any:
+    extension = _EXTENSIONS.get(type(value))
+    if extension is not None:
+        return msgpack.ExtType(extension.code, pack(extension.to_plain(value)))
+    for plain in _PLAIN:
+        if isinstance(value, plain):
+            return plain(value)
+    raise TypeError(f"a value of type {type(value).__name__} cannot be kept")
+
+
+def _unpack_extension(code: int, data: bytes) -> Any:
+    extension = _BY_CODE.get(code)
+    if extension is None:
+        return msgpack.ExtType(code, data)
+    return extension.from_plain(unpack(data))
+
+
+def _dump_json(value: Any) -> bytes:
+    return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
+
+
+SERIALIZERS: Final = {
+    "msgpack": Serializer(pack, unpack),
+    "json": Serializer(_dump_json, json.loads),
+    "pickle": Serializer(pickle.dumps, pickle.loads),
+}

@@ -1,0 +1,328 @@
+"""Sessions: creating, loading, renewing, ending, and the state they keep (PROTOCOL.md section 7)."""
+
+import asyncio
+import random
+import time
+from collections.abc import Callable, Iterator, MutableMapping
+from typing import Any, TypeVar
+
+from toto_django.accounts import Account
+from toto_django.conf import settings
+from toto_django.exceptions import NotAuthorized, ServerError, TooLarge, Unavailable
+from toto_django.serializers import SERIALIZERS
+from toto_django.signals import aemit, emit, session_created, session_ended
+from toto_django.signing import current_scheme
+from toto_django.stores import Conflict, Gone, SessionRecord, Store, session_store
+
+__all__ = [
+    "Session",
+    "acreate_session",
+    "aload_session",
+    "aremove_session",
+    "arenew",
+    "create_session",
+    "load_session",
+    "remove_session",
+    "renew",
+]
+
+T = TypeVar("T")
+State = dict[str, Any]
+
+ATTEMPTS = 200
+"""How often a state that others keep changing is tried again before the answer is Unavailable."""
+LONGEST_PAUSE = 0.05
+"""Seconds."""
+
+
+class Session(MutableMapping[str, Any]):
+    """A session and its state: a mapping whose missing keys read None.
+
+    Changes stay in memory until `save` writes the keys that changed onto the newest
+    state; `update` with a function is an atomic read-modify-write. Once the session has
+    ended elsewhere, both raise NotAuthorized: it does not come back.
+    """
+
+    def __init__(self, record: SessionRecord, store: Store) -> None:
+        self._record = record
+        self._store = store
+        self._state: State | None = None
+        self._key: str | None = None
+        self.ended = False
+
+    def __repr__(self) -> str:
+        return f"<Session of {self.user_id!r}>"
+
+    @property
+    def session_id(self) -> str:
+        return self._record.session_id
+
+    @property
+    def user_id(self) -> str:
+        """The normal form of the account's id, "" for an anonymous session."""
+        return self._record.user_id
+
+    @property
+    def expires(self) -> float:
+        """Unix seconds."""
+        return self._record.expires
+
+    @property
+    def key(self) -> str | None:
+        """The key this session's client signs with, in schemes that give it one of its own."""
+        scheme = current_scheme()
+        if scheme is None or not scheme.gives_key:
+            return None
+        return self._key or next(scheme.keys(self.session_id, self.user_id))
+
+    @key.setter
+    def key(self, key: str) -> None:
+        self._key = key
+
+    def get_account(self) -> Account:
+        """The account's properties, read when first asked for. Raises NotAuthorized when anonymous."""
+        if not self.user_id:
+            raise NotAuthorized
+        return Account(self.user_id)
+
+    async def aget_account(self) -> Account:
+        """See get_account; the properties are read at once."""
+        account = self.get_account()
+        await account.aload()
+        return account
+
+    # The mapping
+
+    @property
+    def _values(self) -> State:
+        if self._state is None:
+            self._state = _decoded(self._record)
+        return self._state
+
+    def __getitem__(self, key: str) -> Any:
+        return self._values.get(key)
+
+    def __setitem__(self, key: str, value: Any) -> None:
+        self._values[key] = value
+
+    def __delitem__(self, key: str) -> None:
+        self._values.pop(key, None)
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._values
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._values)
+
+    def __len__(self) -> int:
+        return len(self._values)
+
+    def get(self, key: str, default: Any = None) -> Any:
+        return self._values.get(key, default)
+
+    def pop(self, key: str, *default: Any) -> Any:
+        return self._values.pop(key, *default)
+
+    def setdefault(self, key: str, default: Any = None) -> Any:
+        return self._values.setdefault(key, default)
+
+    def iterkeys(self) -> Iterator[str]:
+        """For ported methods."""
+        return iter(self)
+
+    # Keeping it
+
+    def save(self) -> None:
+        """Write the keys that changed since the session was loaded onto the newest state.
+
+        Raises NotAuthorized, TooLarge, ServerError for a value that cannot be kept.
+        """
+        change = self._changes()
+        if change is not None:
+            self._rewrite(change)
+
+    async def asave(self) -> None:
+        """See save."""
+        change = self._changes()
+        if change is not None:
+            await self._arewrite(change)
+
+    def save_state(self) -> None:
+        """Toto's other name for save."""
+        self.save()
+
+    def refresh(self) -> None:
+        """Read the newest state and drop unsaved changes. Raises NotAuthorized."""
+        self._adopt(_existing(self._store.load_session(self.session_id)))
+
+    async def arefresh(self) -> None:
+        """See refresh."""
+        self._adopt(_existing(await self._store.aload_session(self.session_id)))
+
+    def update(self, *args: Any, **kwargs: Any) -> None:
+        """With a function: change the newest state atomically, and drop unsaved changes.
+
+        The function is given the state as a dict and changes it in place; it may run more
+        than once. Anything else updates as a dict does, unsaved.
+        """
+        if args and callable(args[0]):
+            self._rewrite(args[0])
+        else:
+            self._values.update(*args, **kwargs)
+
+    async def aupdate(self, change: Callable[[State], Any]) -> None:
+        """See update."""
+        await self._arewrite(change)
+
+    def _rewrite(self, change: Callable[[State], Any]) -> None:
+        record = self._record
+        for pause in _pauses():
+            try:
+                return self._adopt(self._store.swap_state(record, _changed(record, change)))
+            except Conflict:
+                time.sleep(pause)
+                record = _existing(self._store.load_session(self.session_id))
+            except Gone:
+                raise NotAuthorized from None
+        raise Unavailable
+
+    async def _arewrite(self, change: Callable[[State], Any]) -> None:
+        record = self._record
+        for pause in _pauses():
+            try:
+                return self._adopt(await self._store.aswap_state(record, _changed(record, change)))
+            except Conflict:
+                await asyncio.sleep(pause)
+                record = _existing(await self._store.aload_session(self.session_id))
+            except Gone:
+                raise NotAuthorized from None
+        raise Unavailable
+
+    def _adopt(self, record: SessionRecord) -> None:
+        self._record = record
+        self._state = None
+
+    def _changes(self) -> Callable[[State], None] | None:
+        """A function that makes this request's changes to any state; None when there are none."""
+        if self._state is None:
+            return None
+        before = _decoded(self._record)
+        changed = {
+            key: value
+            for key, value in self._state.items()
+            if key not in before or _encoded(before[key]) != _encoded(value)
+        }
+        removed = before.keys() - self._state.keys()
+
+        def merge(state: State) -> None:
+            state.update(changed)
+            for key in removed:
+                state.pop(key, None)
+
+        return merge if changed or removed else None
+
+
+def create_session(user_id: str = "") -> Session:
+    """A new session of an account (its id in normal form), or an anonymous one."""
+    store = session_store()
+    session = Session(store.create_session(user_id, time.time() + _ttl(user_id)), store)
+    emit(session_created, Session, user_id=user_id)
+    return session
+
+
+async def acreate_session(user_id: str = "") -> Session:
+    """See create_session."""
+    store = session_store()
+    session = Session(await store.acreate_session(user_id, time.time() + _ttl(user_id)), store)
+    await aemit(session_created, Session, user_id=user_id)
+    return session
+
+
+def load_session(session_id: str) -> Session | None:
+    """The session of this id; None when it is unknown, expired or ended."""
+    store = session_store()
+    record = store.load_session(session_id)
+    return None if record is None else Session(record, store)
+
+
+async def aload_session(session_id: str) -> Session | None:
+    """See load_session."""
+    store = session_store()
+    record = await store.aload_session(session_id)
+    return None if record is None else Session(record, store)
+
+
+def renew(session: Session) -> None:
+    """Move the expiry if it is due (PROTOCOL.md 7.4)."""
+    expires = _due_expiry(session)
+    if expires is not None:
+        session._record = session._store.renew_session(session._record, expires)
+
+
+async def arenew(session: Session) -> None:
+    """See renew."""
+    expires = _due_expiry(session)
+    if expires is not None:
+        session._record = await session._store.arenew_session(session._record, expires)
+
+
+def remove_session(session: Session) -> None:
+    """Log out."""
+    session._store.delete_session(session.session_id)
+    session.ended = True
+    emit(session_ended, Session, user_id=session.user_id)
+
+
+async def aremove_session(session: Session) -> None:
+    """See remove_session."""
+    await session._store.adelete_session(session.session_id)
+    session.ended = True
+    await aemit(session_ended, Session, user_id=session.user_id)
+
+
+def _ttl(user_id: str) -> float:
+    return settings.SESSION_TTL if user_id else settings.ANON_SESSION_TTL
+
+
+def _due_expiry(session: Session) -> float | None:
+    ttl = _ttl(session.user_id)
+    renewal = settings.SESSION_RENEW if session.user_id else settings.ANON_SESSION_RENEW
+    interval = settings.SESSION_RENEW_INTERVAL
+    if interval is None:
+        interval = min(ttl / 100, 3600)
+    expires = time.time() + (renewal or ttl)
+    return expires if expires - session.expires > interval else None
+
+
+def _pauses() -> Iterator[float]:
+    for attempt in range(ATTEMPTS):
+        yield random.uniform(0, min(LONGEST_PAUSE, 0.002 * (attempt + 1)))
+
+
+def _existing(record: SessionRecord | None) -> SessionRecord:
+    if record is None:
+        raise NotAuthorized
+    return record
+
+
+def _decoded(record: SessionRecord) -> State:
+    if not record.state:
+        return {}
+    return dict(SERIALIZERS[settings.STATE_SERIALIZER].loads(record.state))
+
+
+def _encoded(value: Any) -> bytes:
+    try:
+        return SERIALIZERS[settings.STATE_SERIALIZER].dumps(value)
+    except (TypeError, ValueError, OverflowError, RecursionError) as error:
+        raise ServerError(f"The session cannot keep this: {error}") from error
+
+
+def _changed(record: SessionRecord, change: Callable[[State], Any]) -> bytes:
+    """The new state's bytes. Raises TooLarge, ServerError."""
+    state = _decoded(record)
+    change(state)
+    data = _encoded(state)
+    if len(data) > settings.MAX_STATE:
+        raise TooLarge(f"The session's state is larger than {settings.MAX_STATE} bytes.")
+    return data

@@ -1,0 +1,49 @@
+"""The stores that TOTO["STORES"] configures, by alias, loaded when first used."""
+
+from functools import cache, lru_cache
+from typing import Any
+
+from django.core.exceptions import ImproperlyConfigured
+from django.core.signals import setting_changed
+from django.utils.module_loading import import_string
+
+from toto_django.conf import settings
+from toto_django.stores.base import AccountRecord, Conflict, Gone, SessionRecord, Store
+
+__all__ = [
+    "AccountRecord",
+    "Conflict",
+    "Gone",
+    "SessionRecord",
+    "Store",
+    "account_store",
+    "get_store",
+    "session_store",
+]
+
+
+@cache
+def get_store(alias: str) -> Store:
+    """The store of this alias. Raises ImproperlyConfigured."""
+    try:
+        configuration = settings.STORES[alias]
+    except KeyError:
+        raise ImproperlyConfigured(f"TOTO['STORES'] has no {alias!r}.") from None
+    backend: type[Store] = import_string(configuration["BACKEND"])
+    return backend(alias, configuration.get("OPTIONS", {}))
+
+
+def account_store() -> Store:
+    return get_store(settings.ACCOUNTS)
+
+
+def session_store() -> Store:
+    return get_store(settings.SESSIONS)
+
+
+def _forget_stores(*, setting: str, **kwargs: Any) -> None:
+    if setting == "TOTO":
+        get_store.cache_clear()
+
+
+setting_changed.connect(_forget_stores)

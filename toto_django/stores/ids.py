@@ -1,0 +1,16 @@
+"""Session ids: what clients hold, and what stores keep of it."""
+
+import hashlib
+import secrets
+
+__all__ = ["hashed_session_id", "new_session_id"]
+
+
+def new_session_id() -> str:
+    """22 URL-safe characters, 128 random bits (PROTOCOL.md 7.2)."""
+    return secrets.token_urlsafe(16)
+
+
+def hashed_session_id(session_id: str) -> str:
+    """SHA-256 in hex. Ids are random, so a salt or a slow hash would add nothing."""
+    return hashlib.sha256(session_id.encode("utf-8", "surrogatepass")).hexdigest()
