@@ -63,12 +63,12 @@ def create_account(user_id: Any, password: Any, properties: Mapping[str, Any] | 
 
     Raises InvalidUserID, InvalidParameters for the password or a property, UserIDExists.
     """
-    user_id = normalize_user_id(user_id)
-    check_new_password(password, user_id)
+    normal_id = normalize_user_id(user_id)
+    check_new_password(password, normal_id)
     extra = {name: value for name, value in (properties or {}).items() if name not in RESERVED}
-    account_store().create_account(user_id, make_password(password), as_properties(extra))
-    emit(account_created, Account, user_id=user_id)
-    return user_id
+    account_store().create_account(normal_id, make_password(password), as_properties(extra))
+    emit(account_created, Account, user_id=normal_id)
+    return normal_id
 
 
 def authenticate(user_id: Any, password: Any) -> str:
@@ -80,32 +80,32 @@ def authenticate(user_id: Any, password: Any) -> str:
     if not isinstance(password, str):
         raise UserNotFound
     try:
-        user_id = normalize_user_id(user_id)
+        normal_id = normalize_user_id(user_id)
     except InvalidUserID:
         raise UserNotFound from None
-    account = account_store().get_account(user_id)
+    account = account_store().get_account(normal_id)
     if account is None:
         make_password(password)
         raise UserNotFound
 
     def upgrade(raw_password: str) -> None:
-        account_store().set_password(user_id, make_password(raw_password))
+        account_store().set_password(normal_id, make_password(raw_password))
 
     if not check_password(password, account.password, upgrade) or not account.is_active:
         raise UserNotFound
-    return user_id
+    return normal_id
 
 
 def known_user_id(user_id: Any) -> str:
     """The normal form of an active account's id. Raises UserNotFound."""
     try:
-        user_id = normalize_user_id(user_id)
+        normal_id = normalize_user_id(user_id)
     except InvalidUserID:
         raise UserNotFound("Invalid user ID") from None
-    account = account_store().get_account(user_id)
+    account = account_store().get_account(normal_id)
     if account is None or not account.is_active:
         raise UserNotFound("Invalid user ID")
-    return user_id
+    return normal_id
 
 
 def change_password(user_id: Any, password: Any, new_password: Any) -> None:
@@ -214,7 +214,7 @@ class Account(MutableMapping[str, Any]):
                 properties[name] = fresh[name]
 
     def save(self) -> None:
-        """Write what was changed, merged into the newest properties. Raises InvalidParameters, UserNotFound."""
+        """Write what was changed onto the newest properties. Raises InvalidParameters, UserNotFound."""
         properties = self._loaded()
         changed = as_properties({name: properties[name] for name in self._changed if name in properties})
         removed = self._changed - changed.keys()

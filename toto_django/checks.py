@@ -1,1 +1,184 @@
-def register_all() -> None: ...
+"""System checks: each key of settings.TOTO has its id (see `Settings`), and each trap of the set-up."""
+
+import difflib
+from collections.abc import Iterator, Sequence
+from typing import Any
+
+from django.apps import AppConfig
+from django.conf import settings as django_settings
+from django.core.checks import CheckMessage, Error, Tags, Warning, register
+from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.utils.module_loading import import_string
+
+from toto_django.conf import Settings, settings
+from toto_django.middleware import TotoMiddleware
+from toto_django.registry import registry
+from toto_django.stores import account_store, get_store
+
+__all__ = [
+    "check_deployment",
+    "check_hooks",
+    "check_methods",
+    "check_middleware",
+    "check_settings",
+    "check_stores",
+    "register_all",
+]
+
+MIDDLEWARE = f"{TotoMiddleware.__module__}.{TotoMiddleware.__qualname__}"
+ENCODING_MIDDLEWARE = "django.middleware.gzip.GZipMiddleware"
+Apps = Sequence[AppConfig] | None
+
+
+def register_all() -> None:
+    """Register every check of the app."""
+    for check in (check_settings, check_hooks, check_stores, check_middleware, check_methods):
+        register(check, "toto_django")
+    register(check_deployment, Tags.security, deploy=True)
+
+
+def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Unknown keys (E001) and values that a key cannot have (E101 and up)."""
+    given = getattr(django_settings, "TOTO", {})
+    if not isinstance(given, dict):
+        return [Error("TOTO is not a dict.", id="toto_django.E002")]
+    known = {setting.name: setting for setting in Settings.all()}
+    return [
+        *(_unknown(name, list(known)) for name in given if name not in known),
+        *(
+            Error(f"TOTO['{name}'] must be {setting.expects}.", id=setting.check_id)
+            for name, setting in known.items()
+            if name in given and not _is_valid(setting.valid, given[name])
+        ),
+    ]
+
+
+def _is_valid(valid: Any, value: Any) -> bool:
+    try:
+        return bool(valid(value))
+    except TypeError:
+        return False
+
+
+def _unknown(name: Any, known: list[str]) -> CheckMessage:
+    nearest = difflib.get_close_matches(str(name).upper(), known, n=1)
+    hint = f"Did you mean '{nearest[0]}'?" if nearest else None
+    return Error(f"TOTO has no key '{name}'.", hint=hint, id="toto_django.E001")
+
+
+def check_hooks(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """HMAC_VERIFY and HMAC_SIGN can be imported (E003)."""
+    messages: list[CheckMessage] = []
+    for setting in (Settings.HMAC_VERIFY, Settings.HMAC_SIGN):
+        hook = setting.__get__(settings, Settings)
+        if isinstance(hook, str):
+            try:
+                import_string(hook)
+            except ImportError as error:
+                messages.append(Error(f"TOTO['{setting.name}']: {error}", id="toto_django.E003"))
+    return messages
+
+
+def check_stores(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """ACCOUNTS and SESSIONS name stores that can be made (E004); the account model fits (E005)."""
+    messages: list[CheckMessage] = []
+    for alias in dict.fromkeys([settings.ACCOUNTS, settings.SESSIONS]):
+        try:
+            get_store(alias)
+        except (ImproperlyConfigured, ImportError, TypeError, ValueError) as error:
+            messages.append(Error(f"The store {alias!r} cannot be made: {error}", id="toto_django.E004"))
+    return messages or list(_check_account_model())
+
+
+def _check_account_model() -> Iterator[CheckMessage]:
+    if not account_store().uses_account_model:
+        return
+    from toto_django.stores.database import (
+        account_model,
+        username_field,
+    )  # Loads models, which not every store needs.
+
+    try:
+        model = account_model()
+    except ImproperlyConfigured as error:
+        yield Error(str(error), id="toto_django.E005")
+        return
+    for name in settings.ACCOUNT_FIELDS:
+        try:
+            field = model._meta.get_field(name)
+        except FieldDoesNotExist:
+            yield Error(
+                f"TOTO['ACCOUNT_FIELDS']: {model._meta.label} has no field '{name}'.", id="toto_django.E006"
+            )
+            continue
+        if field.is_relation or name in _PRIVILEGES or name == username_field(model):
+            yield Error(
+                f"TOTO['ACCOUNT_FIELDS'] may not name '{name}': clients could write it.",
+                id="toto_django.E006",
+            )
+
+
+_PRIVILEGES = {"password", "is_staff", "is_superuser", "is_active", "id", "pk"}
+
+
+def check_middleware(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """TotoMiddleware is there (W001) and below what encodes bodies (W002)."""
+    middleware = list(django_settings.MIDDLEWARE)
+    if MIDDLEWARE not in middleware:
+        return [
+            Warning(
+                f"'{MIDDLEWARE}' is not in MIDDLEWARE.",
+                hint="Calls work, but the project's own views have no request.toto, and other middleware "
+                "sees answers that are signed already. Put it at the end.",
+                id="toto_django.W001",
+            )
+        ]
+    if ENCODING_MIDDLEWARE in middleware[middleware.index(MIDDLEWARE) :]:
+        return [
+            Warning(
+                f"'{ENCODING_MIDDLEWARE}' stands below '{MIDDLEWARE}', which then signs compressed bytes.",
+                hint="Move it above.",
+                id="toto_django.W002",
+            )
+        ]
+    return []
+
+
+def check_methods(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Names given twice (E011) and method modules that do not import (E012)."""
+    ids = {"duplicate": "toto_django.E011", "import": "toto_django.E012"}
+    return [
+        Error(f"{problem.where}: {problem.message}", id=ids[problem.kind]) for problem in registry.problems
+    ]
+
+
+def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """What is fine while developing and risky on the Internet (W011 and up)."""
+    risks = {
+        "toto_django.W011": (
+            settings.HMAC == "user_id" and not django_settings.SECURE_SSL_REDIRECT,
+            "Whoever knows a user id can forge signatures of the scheme 'user_id'. "
+            "Serve over HTTPS only (SECURE_SSL_REDIRECT).",
+        ),
+        "toto_django.W012": (
+            settings.HMAC is not None and not settings.HMAC_REQUIRED,
+            "HMAC_REQUIRED is off.",
+        ),
+        "toto_django.W013": (
+            settings.STATE_SERIALIZER == "pickle",
+            "STATE_SERIALIZER is 'pickle': whoever can write to the session store can run code here.",
+        ),
+        "toto_django.W014": (
+            settings.expose_errors,
+            "EXPOSE_ERRORS shows the texts of unexpected exceptions.",
+        ),
+        "toto_django.W015": (
+            settings.USE_COOKIES and settings.ALLOW_ORIGIN == "*",
+            "USE_COOKIES with ALLOW_ORIGIN '*': name the origins.",
+        ),
+        "toto_django.W016": (
+            any(store["BACKEND"].endswith(".MemoryStore") for store in settings.STORES.values()),
+            "The memory store loses accounts and sessions with the process.",
+        ),
+    }
+    return [Warning(text, id=check_id) for check_id, (is_risky, text) in risks.items() if is_risky]

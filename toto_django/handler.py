@@ -57,7 +57,7 @@ class Handler:
 
     @property
     def session(self) -> Session | None:
-        """The session if one was asked for and found; asking is a decorator's work or `retrieve_session`'s."""
+        """The session, once a decorator or `retrieve_session` asked for it and found it."""
         return self.exchange.live_session
 
     @property

@@ -53,7 +53,7 @@ def _without_origin(uri: str) -> str:
 
 
 def read_body(request: HttpRequest) -> bytes:
-    """The whole body, at most MAX_BODY bytes. Raises TooLarge, from the declared length where there is one."""
+    """The whole body, at most MAX_BODY bytes. Raises TooLarge, if it can before reading."""
     if hasattr(request, "_body"):
         return request._body
     limit = settings.MAX_BODY

@@ -84,7 +84,7 @@ def jsonp(name: Function | Method) -> Method: ...
 @overload
 def jsonp(name: str = "jsonp") -> Decorator: ...
 def jsonp(name: Any = "jsonp") -> Any:
-    """Wrap the result in a call of the JavaScript function that the parameter ``name`` names, if it is given."""
+    """Wrap the result in a call of the function that the parameter ``name`` names, if it is given."""
     if isinstance(name, str):
         return lambda function: _add(function, _Jsonp(name))
     return _add(name, _Jsonp("jsonp"))

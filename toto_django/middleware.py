@@ -26,7 +26,7 @@ GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseB
 
 
 class TotoMiddleware:
-    """Sets ``request.toto``, an `Exchange`: ``retrieve_session()`` loads and verifies the caller's session."""
+    """Sets ``request.toto``, an `Exchange`: its ``retrieve_session()`` loads and verifies the session."""
 
     sync_capable = True
     async_capable = True

@@ -87,7 +87,7 @@ class Account(AbstractBaseUser):
         verbose_name_plural = _("accounts")
 
     def __str__(self) -> str:
-        return self.user_id
+        return str(self.user_id)
 
 
 class AccountProperties(models.Model):
@@ -101,7 +101,7 @@ class AccountProperties(models.Model):
         verbose_name_plural = _("account properties")
 
     def __str__(self) -> str:
-        return self.account_pk
+        return str(self.account_pk)
 
 
 class Session(models.Model):

@@ -15,7 +15,7 @@ from toto_django.conf import settings
 from toto_django.models import AccountProperties
 from toto_django.signals import emit, password_changed
 from toto_django.stores import account_store
-from toto_django.stores.database import DatabaseStore, account_model
+from toto_django.stores.database import account_model
 
 __all__ = ["connect", "connect_all"]
 
@@ -23,7 +23,7 @@ __all__ = ["connect", "connect_all"]
 def connect_all() -> None:
     """Follow the configured account model, if accounts are in the database."""
     try:
-        if isinstance(account_store(), DatabaseStore):
+        if account_store().uses_account_model:
             connect(account_model())
     except (ImproperlyConfigured, ImportError):
         return  # A system check reports it.

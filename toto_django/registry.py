@@ -208,7 +208,7 @@ class MethodRegistry:
     def discover(self) -> None:
         """Import every app's ``methods``, then the trees of METHOD_MODULES, then the built-in methods."""
         for config in apps.get_app_configs():
-            if config.name != "toto_django" and module_has_submodule(config.module, "methods"):  # type: ignore[arg-type]
+            if config.name != "toto_django" and module_has_submodule(config.module, "methods"):
                 self._import_all(f"{config.name}.methods")
         for root in settings.METHOD_MODULES:
             self.add_tree(root)
@@ -216,7 +216,7 @@ class MethodRegistry:
             self._import_all(BUILTINS)
 
     def add_tree(self, root: str) -> None:
-        """Add a package of Toto-style modules, each with an ``invoke(handler, parameters)``, named by their paths."""
+        """Add a package of Toto-style modules with ``invoke(handler, parameters)``, named by their paths."""
         for module in self._modules(root):
             invoke = vars(module).get("invoke")
             name = module.__name__[len(root) + 1 :]
@@ -275,10 +275,10 @@ def _named(function: Function | Method, name: str) -> Method:
     return named.changed(names=(*named.names, name))
 
 
-def _default_name(function: Function | Method) -> str:
+def _default_name(function: Any) -> str:
     config = apps.get_containing_app_config(function.__module__)
     if config is None:
         raise ImproperlyConfigured(
-            f"{function.__module__}.{function.__name__} lies in no installed app: give it a name, @method('a.b.c')."
+            f"{function.__module__}.{function.__name__} lies in no installed app: name it, @method('a.b.c')."
         )
     return f"{config.label}.{function.__name__}"

@@ -20,7 +20,7 @@ __all__ = ["SERIALIZERS", "Serializer", "pack", "unpack"]
 
 
 class Serializer(NamedTuple):
-    """A pair of functions; ``dumps`` raises TypeError, ValueError or OverflowError for what it cannot carry."""
+    """``dumps`` raises TypeError, ValueError or OverflowError for what it cannot keep."""
 
     dumps: Callable[[Any], bytes]
     loads: Callable[[bytes], Any]
@@ -43,14 +43,13 @@ _EXTENSIONS: Final[dict[type, _Extension]] = {
     decimal.Decimal: _Extension(8, str, decimal.Decimal),
     int: _Extension(9, hex, lambda text: int(text, 16)),
 }
-_PLAIN: Final = (str, int, float, bytes, list, dict, tuple)
+_PLAIN: Final[tuple[Any, ...]] = (str, int, float, bytes, list, dict, tuple)
 _BY_CODE: Final = {extension.code: extension for extension in _EXTENSIONS.values()}
 
 
 def pack(value: Any) -> bytes:
     """MessagePack with the extension types above."""
-    data = msgpack.packb(value, default=_pack_extension, strict_types=True)
-    assert data is not None
+    data: bytes = msgpack.packb(value, default=_pack_extension, strict_types=True)
     return data
 
 

@@ -296,7 +296,7 @@ def _due_expiry(session: Session) -> float | None:
 
 def _pauses() -> Iterator[float]:
     for attempt in range(ATTEMPTS):
-        yield random.uniform(0, min(LONGEST_PAUSE, 0.002 * (attempt + 1)))
+        yield random.uniform(0, min(LONGEST_PAUSE, 0.002 * (attempt + 1)))  # noqa: S311 (no secret)
 
 
 def _existing(record: SessionRecord | None) -> SessionRecord:

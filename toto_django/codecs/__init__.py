@@ -18,6 +18,7 @@ JSON = JSONCodec()
 
 _CLASSES: tuple[type[Codec], ...] = (JSONCodec, BSONCodec, MessagePackCodec, FormCodec, MultipartCodec)
 _BY_MEDIA_TYPE = {media_type: codec for codec in _CLASSES for media_type in codec.media_types}
+_BY_NAME = {codec.name: codec for codec in _CLASSES}
 _ALWAYS_ON = {FormCodec.name, MultipartCodec.name}
 
 
@@ -29,9 +30,9 @@ def codec_for(content_type: str) -> Codec:
     if found is None or (found.name not in enabled and found.name not in _ALWAYS_ON):
         raise UnsupportedMediaType(media_type)
     options = enabled.get(found.name, {}) if isinstance(enabled, Mapping) else {}
-    return _instance(found, tuple(options.items())) if options else _instance(found)
+    return _instance(found.name, tuple(options.items()))
 
 
 @lru_cache(maxsize=32)
-def _instance(codec: type[Codec], options: tuple[tuple[str, Any], ...] = ()) -> Codec:
-    return codec(**dict(options))
+def _instance(name: str, options: tuple[tuple[str, Any], ...]) -> Codec:
+    return _BY_NAME[name](**dict(options))

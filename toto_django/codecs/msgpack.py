@@ -1,4 +1,4 @@
-"""MessagePack: text is str, bytes are bin; the old raw family is read and, by option, spoken (PROTOCOL.md 12.2)."""
+"""MessagePack: text is str, bytes are bin; the old raw family is read too (PROTOCOL.md 12.2)."""
 
 from typing import Any
 
@@ -38,8 +38,7 @@ class MessagePackCodec(Codec):
             return self._pack(as_plain(value, self._leaf, self._leaf))
 
     def _pack(self, value: Any) -> bytes:
-        data = msgpack.packb(value, default=as_text, use_bin_type=self.use_bin_type)
-        assert data is not None
+        data: bytes = msgpack.packb(value, default=as_text, use_bin_type=self.use_bin_type)
         return data
 
     def _leaf(self, value: Any) -> Any:

@@ -1,6 +1,6 @@
 """The stores that TOTO["STORES"] configures, by alias, loaded when first used."""
 
-from functools import cache, lru_cache
+from functools import cache
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured

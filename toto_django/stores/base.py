@@ -48,6 +48,8 @@ class Store:
 
     supports_revocation = True
     """A deleted session is refused from then on."""
+    uses_account_model = False
+    """Accounts are objects of TOTO["ACCOUNT_MODEL"]."""
     native_async = False
     """The ``a`` methods do not use a worker thread."""
 

@@ -29,7 +29,7 @@ from toto_django.models import AccountProperties, Session
 from toto_django.stores.base import AccountRecord, Conflict, Gone, SessionRecord, Store
 from toto_django.stores.ids import hashed_session_id, new_session_id
 
-__all__ = ["DatabaseStore", "account_model"]
+__all__ = ["DatabaseStore", "account_model", "username_field"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -62,11 +62,18 @@ def _guarded(
             logger.error("store %r does not answer: %s", self.alias, error)
             raise Unavailable from error
 
-    return guarded
+    return guarded  # type: ignore[return-value]
+
+
+def username_field(model: type[AbstractBaseUser]) -> str:
+    """The name of the field that holds user ids."""
+    return str(model.USERNAME_FIELD)  # type: ignore[attr-defined]
 
 
 class DatabaseStore(Store):
     """OPTIONS: ``DATABASE``, an alias of Django's DATABASES (default: as the database routers say)."""
+
+    uses_account_model = True
 
     def __init__(self, alias: str, options: Mapping[str, Any]) -> None:
         super().__init__(alias, options)
@@ -82,7 +89,7 @@ class DatabaseStore(Store):
     @_guarded
     def create_account(self, user_id: str, password: str, properties: Mapping[str, Any]) -> None:
         model = account_model()
-        account = model(**{model.USERNAME_FIELD: user_id, "password": password})
+        account = model(**{username_field(model): user_id, "password": password})
         try:
             with transaction.atomic(using=self._database(model)):
                 account.save(using=self._database(model), force_insert=True)
@@ -111,7 +118,7 @@ class DatabaseStore(Store):
         accounts = self._accounts
         with transaction.atomic(using=accounts.db):
             # A write takes the row's lock on every database; on SQLite select_for_update() does not.
-            name = accounts.model.USERNAME_FIELD
+            name = username_field(accounts.model)
             accounts.filter(**{name: user_id}).update(**{name: F(name)})
             account = self._find(accounts, user_id)
             if account is None:
@@ -195,7 +202,7 @@ class DatabaseStore(Store):
 
     def _find(self, accounts: models.QuerySet[Any], user_id: str) -> Any:
         """The account of exactly this id, whatever the column's collation takes for equal."""
-        account = accounts.filter(**{accounts.model.USERNAME_FIELD: user_id}).first()
+        account = accounts.filter(**{username_field(accounts.model): user_id}).first()
         return account if account is not None and account.get_username() == user_id else None
 
     def _read_properties(self, account: AbstractBaseUser) -> dict[str, Any]:
