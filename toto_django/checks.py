@@ -145,8 +145,8 @@ def check_middleware(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_methods(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Names given twice (E011) and method modules that do not import (E012)."""
-    ids = {"duplicate": "toto_django.E011", "import": "toto_django.E012"}
+    """Names given twice (E011) or not fit to be called (E013), method modules that do not import (E012)."""
+    ids = {"duplicate": "toto_django.E011", "import": "toto_django.E012", "name": "toto_django.E013"}
     return [
         Error(f"{problem.where}: {problem.message}", id=ids[problem.kind]) for problem in registry.problems
     ]

@@ -14,6 +14,7 @@ from typing import Any
 from asgiref.sync import async_to_sync
 from django.db import connections, transaction
 
+from toto_django.conf import settings
 from toto_django.exceptions import ServerError, TotoException
 from toto_django.exchange import Exchange
 from toto_django.handler import Handler
@@ -134,7 +135,8 @@ def _sorted(members: Batch) -> Iterable[tuple[Any, Any]]:
 def _member_call(member: Any) -> Call | Result:
     if not isinstance(member, Mapping):
         return Result.of_exception(ServerError("A member of a batch is an object."))
-    return Call(member.get("method", ABSENT), member.get("parameters", {}))
+    named = ABSENT if settings.METHOD_SELECT == "url" else member.get("method", ABSENT)
+    return Call(named, member.get("parameters", {}))
 
 
 def _answers_later(call: Call) -> bool:

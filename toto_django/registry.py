@@ -143,7 +143,7 @@ class Problem:
     """What went wrong while methods were collected; a system check reports it."""
 
     kind: str
-    """"duplicate" or "import"."""
+    """"duplicate", "import" or "name"."""
     where: str
     message: str
 
@@ -162,6 +162,9 @@ class MethodRegistry:
         A project's own method replaces a built-in one of the same name.
         """
         added = Method.of(function)
+        if not all(name.split(".")) or is_private(name):
+            self._report("name", name, "A name's parts are not empty and do not begin with an underscore.")
+            return added
         source = f"{added.function.__module__}.{added.function.__qualname__}"
         taken = self._sources.get(name)
         if taken is not None and not taken.startswith(BUILTINS) and taken != source:
@@ -220,7 +223,7 @@ class MethodRegistry:
         for module in self._modules(root):
             invoke = vars(module).get("invoke")
             name = module.__name__[len(root) + 1 :]
-            if invoke is None or not name:
+            if invoke is None or not name or is_private(name):
                 continue
             closing = vars(module).get("on_connection_close")
             self.register(name, replace(Method.of(invoke), on_connection_close=closing))
@@ -250,6 +253,11 @@ class MethodRegistry:
         problem = Problem(kind, where, message)
         if problem not in self.problems:
             self.problems.append(problem)
+
+
+def is_private(name: str) -> bool:
+    """Some part of a name begins with an underscore: such modules are helpers, not methods."""
+    return any(part.startswith("_") for part in name.split("."))
 
 
 registry = MethodRegistry()

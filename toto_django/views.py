@@ -207,6 +207,9 @@ def _response(exchange: Exchange, codec: Codec, answer: Answer) -> HttpResponseB
 
 
 def _batch_response(exchange: Exchange, codec: Codec, members: dict[Any, Mapping[str, Any]]) -> HttpResponse:
+    """A member's status and content type are its own business and do not reach the others' answer."""
+    exchange.response_type = None
+    exchange.response.status_code = 200
     return _encoded(exchange, codec, {"batch": members})
 
 

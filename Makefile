@@ -1,0 +1,45 @@
+# `make demo` and `make test` need Python 3.11 or newer and nothing else.
+
+PYTHON ?= $(firstword $(foreach python,python3 python3.13 python3.12 python3.11,\
+	$(shell $(python) -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && echo $(python))))
+VENV ?= .venv
+HOST ?= 127.0.0.1
+PORT ?= 8000
+
+bin := $(VENV)/bin
+
+.PHONY: demo test lint bench clean
+
+demo: $(VENV)/.demo  ## the example project on http://127.0.0.1:8000
+	$(bin)/python manage.py migrate
+	$(bin)/python -m uvicorn example_project.asgi:application --host $(HOST) --port $(PORT) --lifespan off
+
+test: $(VENV)/.dev  ## the suite; whatever needs an external service is skipped, with the reason
+	$(bin)/python -m pytest -rs $(ARGS)
+
+lint: $(VENV)/.dev
+	$(bin)/ruff check
+	$(bin)/ruff format --check
+	$(bin)/mypy toto_django
+	$(bin)/lint-imports
+
+bench: $(VENV)/.dev
+	$(bin)/python benchmarks/run.py $(ARGS)
+
+clean:
+	rm -rf $(VENV) .tox build dist *.egg-info .coverage .coverage.* htmlcov
+	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
+	find . -name __pycache__ -type d -prune -exec rm -rf {} +
+
+$(bin)/python:
+	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	$(PYTHON) -m venv $(VENV) || \
+		{ rm -rf $(VENV); echo "The venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
+
+$(VENV)/.demo: setup.cfg pyproject.toml | $(bin)/python
+	$(bin)/python -m pip install --quiet --editable ".[server]"
+	@touch $@
+
+$(VENV)/.dev: setup.cfg pyproject.toml | $(bin)/python
+	$(bin)/python -m pip install --quiet --editable ".[dev]"
+	@touch $@ $(VENV)/.demo

@@ -1,0 +1,83 @@
+"""``application = get_asgi_application()``: Django's, with calls' bodies bounded before they are read.
+
+Django itself reads a whole body, however large, before any view is asked.
+"""
+
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+import django
+from django.core.handlers.asgi import ASGIHandler
+from django.urls import Resolver404, resolve
+
+from toto_django.conf import settings
+
+__all__ = ["ASGIApplication", "get_asgi_application"]
+
+Scope = dict[str, Any]
+Message = dict[str, Any]
+Receive = Callable[[], Awaitable[Message]]
+Send = Callable[[Message], Awaitable[None]]
+
+
+class ASGIApplication:
+    """Passes every request to Django; a call's body ends where it exceeds MAX_BODY, and so is refused."""
+
+    def __init__(self) -> None:
+        self.django = ASGIHandler()
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "http" and _may_be_long(scope) and _is_call(scope):
+            receive = _bounded(scope, receive)
+        await self.django(scope, receive, send)  # type: ignore[arg-type]
+
+
+def get_asgi_application() -> ASGIApplication:
+    """What an ASGI server runs. Sets Django up."""
+    django.setup(set_prefix=False)
+    return ASGIApplication()
+
+
+def _may_be_long(scope: Scope) -> bool:
+    declared = _declared_length(scope)
+    return declared is None or declared > settings.MAX_BODY
+
+
+def _declared_length(scope: Scope) -> int | None:
+    for name, value in scope["headers"]:
+        if name == b"content-length":
+            return int(value) if value.isdigit() else None
+    return None
+
+
+def _is_call(scope: Scope) -> bool:
+    try:
+        return (
+            resolve(scope["path"].removeprefix(scope.get("root_path", ""))).view_name
+            == "toto_django:dispatch"
+        )
+    except Resolver404:
+        return False
+
+
+def _bounded(scope: Scope, receive: Receive) -> Receive:
+    """End the body at once where its declared length exceeds MAX_BODY, else as soon as it does."""
+    left = settings.MAX_BODY if _declared_length(scope) is None else -1
+    is_ended = False
+
+    async def bounded() -> Message:
+        nonlocal left, is_ended
+        if is_ended:
+            return await _after_body(receive)
+        message = await receive() if left >= 0 else {"type": "http.request", "body": b""}
+        left -= len(message.get("body", b""))
+        is_ended = left < 0
+        return {**message, "more_body": False} if is_ended else message
+
+    return bounded
+
+
+async def _after_body(receive: Receive) -> Message:
+    while (message := await receive())["type"] == "http.request":
+        """The rest of the body is dropped."""
+    return message
