@@ -24,7 +24,7 @@ lint: $(VENV)/.dev
 	$(bin)/lint-imports
 
 bench: $(VENV)/.dev
-	$(bin)/python benchmarks/run.py $(ARGS)
+	$(bin)/python -m benchmarks.run $(ARGS)
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info .coverage .coverage.* htmlcov
