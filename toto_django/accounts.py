@@ -4,18 +4,20 @@ These functions hash passwords, so they take their time: under ASGI they run in 
 threads (``run_in_worker``), never on the event loop.
 """
 
+import copy
 import secrets
 import string
 import unicodedata
 from collections.abc import Iterator, Mapping, MutableMapping
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 
 from toto_django.codecs import JSON, EncodeError
-from toto_django.exceptions import InvalidParameters, InvalidUserID, UserNotFound
+from toto_django.conf import settings
+from toto_django.exceptions import InvalidParameters, InvalidUserID, TooLarge, UserNotFound
 from toto_django.signals import account_created, emit, password_changed, session_ended
 from toto_django.stores import account_store, session_store
 from toto_django.workers import run_in_worker
@@ -157,11 +159,14 @@ def check_new_password(password: Any, user_id: str, name: str = "password") -> N
 
 
 def as_properties(values: Mapping[str, Any]) -> dict[str, Any]:
-    """Values as they will be read back: what JSON makes of them. Raises InvalidParameters."""
+    """Values as they will be read back: what JSON makes of them. Raises InvalidParameters, TooLarge."""
     try:
-        return dict(JSON.loads(JSON.dumps(dict(values))))
+        data = JSON.dumps(dict(values))
     except EncodeError as error:
         raise InvalidParameters(str(error), {str(error.path[0]): [error.reason]}) from None
+    if len(data) > settings.MAX_PROPERTIES:
+        raise TooLarge(f"The account's properties are larger than {settings.MAX_PROPERTIES} bytes.")
+    return dict(JSON.loads(data))
 
 
 class Account(MutableMapping[str, Any]):
@@ -174,7 +179,7 @@ class Account(MutableMapping[str, Any]):
     def __init__(self, user_id: str) -> None:
         self.user_id = user_id
         self._properties: dict[str, Any] | None = None
-        self._changed: set[str] = set()
+        self._before: dict[str, Any] = {}
 
     def __repr__(self) -> str:
         return f"<Account {self.user_id!r}>"
@@ -188,11 +193,9 @@ class Account(MutableMapping[str, Any]):
         if name in RESERVED:
             raise InvalidParameters(f"{name} is no property.", {name: ["It is no property."]})
         self._loaded()[name] = value
-        self._changed.add(name)
 
     def __delitem__(self, name: str) -> None:
         self._loaded().pop(name, None)
-        self._changed.add(name)
 
     def __contains__(self, name: object) -> bool:
         return name == "user_id" or name in self._loaded()
@@ -205,28 +208,30 @@ class Account(MutableMapping[str, Any]):
 
     def load_property(self, *names: str) -> None:
         """Read the newest values of these properties, dropping unsaved changes of them."""
-        fresh = self._read()
-        properties = self._loaded()
+        fresh, properties = self._read(), self._loaded()
         for name in names:
-            properties.pop(name, None)
-            self._changed.discard(name)
-            if name in fresh:
-                properties[name] = fresh[name]
+            for kept in (properties, self._before):
+                kept.pop(name, None)
+                if name in fresh:
+                    kept[name] = copy.deepcopy(fresh[name])
 
     def save(self) -> None:
         """Write what was changed onto the newest properties. Raises InvalidParameters, UserNotFound."""
-        properties = self._loaded()
-        changed = as_properties({name: properties[name] for name in self._changed if name in properties})
-        removed = self._changed - changed.keys()
-        if self._changed and not account_store().change_properties(self.user_id, changed, removed):
-            raise UserNotFound("Invalid user ID")
-        properties.update(changed)
-        self._changed.clear()
+        properties = as_properties(self._loaded())
+        changed = {
+            name: value
+            for name, value in properties.items()
+            if name not in self._before or JSON.dumps(self._before[name]) != JSON.dumps(value)
+        }
+        removed = self._before.keys() - properties.keys()
+        if changed or removed:
+            if not account_store().change_properties(self.user_id, changed, removed):
+                raise UserNotFound("Invalid user ID")
+            self._adopt(properties)
 
     async def aload(self) -> None:
         """Read the properties, so that they can be used on an event loop."""
-        self._properties = await run_in_worker(self._read)
-        self._changed.clear()
+        self._adopt(await run_in_worker(self._read))
 
     async def asave(self) -> None:
         """See save."""
@@ -234,8 +239,12 @@ class Account(MutableMapping[str, Any]):
 
     def _loaded(self) -> dict[str, Any]:
         if self._properties is None:
-            self._properties = self._read()
-        return self._properties
+            self._adopt(self._read())
+        return cast("dict[str, Any]", self._properties)
+
+    def _adopt(self, properties: dict[str, Any]) -> None:
+        self._properties = properties
+        self._before = copy.deepcopy(properties)
 
     def _read(self) -> dict[str, Any]:
         account = account_store().get_account(self.user_id)

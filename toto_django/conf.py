@@ -125,6 +125,7 @@ class Settings:
     MAX_BATCH = Setting(100, _COUNT, _is_positive_int, "E108")
     MAX_DEPTH = Setting(128, _COUNT, _is_positive_int, "E109")
     MAX_STATE = Setting(4 * MEBIBYTE, "a number of bytes above 0", _is_positive_int, "E110")
+    MAX_PROPERTIES = Setting(64 * 1024, "a number of bytes above 0", _is_positive_int, "E112")
     THREADS = Setting(8, _COUNT, _is_positive_int, "E111")
 
     STORES = Setting[Mapping[str, Mapping[str, Any]]](

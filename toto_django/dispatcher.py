@@ -7,7 +7,7 @@ the awaits are shared.
 
 import asyncio
 import logging
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from contextlib import ExitStack, contextmanager
 from typing import Any
 
@@ -38,54 +38,59 @@ def call(exchange: Exchange, call: Call) -> Answer:
     """Run one call. An asynchronous method that has not answered when it returns is an error here."""
     handler, found = _found(exchange, call)
     if isinstance(found, Result):
-        emit(method_finished, Handler, **_finished(handler, found))
+        _finished(handler, found)
         return found
-    emit(method_started, Handler, **_started(handler))
+    _started(handler)
     if found.is_coroutine:
-        answer = async_to_sync(_ainvoked)(found, handler, call.parameters)
+        answer = async_to_sync(_ainvoked)(found, handler, call, lambda: None)
     else:
         answer = _invoked(found, handler, call.parameters)
     if answer is None:
         answer = _late(handler)
-    emit(method_finished, Handler, **_finished(handler, answer))
+    _finished(handler, answer)
     return answer
 
 
-async def acall(exchange: Exchange, call: Call) -> Answer:
-    """Run one call; a method that answers later is waited for."""
+async def acall(exchange: Exchange, call: Call, admitted: Callable[[], object] = lambda: None) -> Answer:
+    """Run one call; a method that answers later is waited for.
+
+    ``admitted`` is called once the policies let the call pass or refused it.
+    """
     handler, found = _found(exchange, call)
     if isinstance(found, Result):
-        await aemit(method_finished, Handler, **_finished(handler, found))
+        await _afinished(handler, found)
         return found
     try:
-        answer = await _abegun(found, handler, call)
+        answer = await _abegun(found, handler, call, admitted)
         if answer is None:
             answer = await _aanswered(found, handler)
     except asyncio.CancelledError:
         await _close(found, handler)
         raise
-    await aemit(method_finished, Handler, **_finished(handler, answer))
+    finally:
+        admitted()
+    await _afinished(handler, answer)
     return answer
 
 
 def batch(exchange: Exchange, members: Batch) -> Members:
     """Run the members one after another, in the order of their keys; each one's failure is its own."""
     handler = Handler(exchange, BATCH)
-    emit(method_started, Handler, **_started(handler))
+    _started(handler)
     answers = {}
     for key, member in _sorted(members):
         member_call = _member_call(member)
         answers[key] = as_member(
             member_call if isinstance(member_call, Result) else call(exchange, member_call)
         )
-    emit(method_finished, Handler, **_finished(handler, NOTHING))
+    _finished(handler, NOTHING)
     return answers
 
 
 async def abatch(exchange: Exchange, members: Batch) -> Members:
     """See batch; members that answer later are waited for together."""
     handler = Handler(exchange, BATCH)
-    await aemit(method_started, Handler, **_started(handler))
+    await _astarted(handler)
     answers: dict[Any, Answer | asyncio.Task[Answer]] = {}
     try:
         for key, member in _sorted(members):
@@ -93,8 +98,9 @@ async def abatch(exchange: Exchange, members: Batch) -> Members:
             if isinstance(member_call, Result):
                 answers[key] = member_call
             elif _answers_later(member_call):
-                answers[key] = asyncio.create_task(acall(exchange, member_call))
-                await asyncio.sleep(0)
+                admitted = asyncio.Event()
+                answers[key] = asyncio.create_task(acall(exchange, member_call, admitted.set))
+                await admitted.wait()
             else:
                 answers[key] = await acall(exchange, member_call)
         complete = {
@@ -105,7 +111,7 @@ async def abatch(exchange: Exchange, members: Batch) -> Members:
         for answer in answers.values():
             if isinstance(answer, asyncio.Task):
                 answer.cancel()
-    await aemit(method_finished, Handler, **_finished(handler, NOTHING))
+    await _afinished(handler, NOTHING)
     return complete
 
 
@@ -114,18 +120,35 @@ async def abatch(exchange: Exchange, members: Batch) -> Members:
 
 def _found(exchange: Exchange, call: Call) -> tuple[Handler, Method | Result]:
     """A handler and the method that a call names, or the answer that there is none."""
+    handler = Handler(exchange, call.method if isinstance(call.method, str) else "")
     try:
-        return Handler(exchange, str(call.method)), registry.find(call.method)
+        return handler, registry.find(call.method)
     except TotoException as error:
-        return Handler(exchange, str(call.method)), Result.of_exception(error)
+        return handler, Result.of_exception(error)
 
 
-def _started(handler: Handler) -> dict[str, Any]:
+def _started(handler: Handler) -> None:
+    if method_started.receivers:
+        emit(method_started, Handler, **_facts(handler))
+
+
+async def _astarted(handler: Handler) -> None:
+    if method_started.receivers:
+        await aemit(method_started, Handler, **_facts(handler))
+
+
+def _finished(handler: Handler, answer: Answer) -> None:
+    if method_finished.receivers:
+        emit(method_finished, Handler, **_facts(handler), result=answer)
+
+
+async def _afinished(handler: Handler, answer: Answer) -> None:
+    if method_finished.receivers:
+        await aemit(method_finished, Handler, **_facts(handler), result=answer)
+
+
+def _facts(handler: Handler) -> dict[str, Any]:
     return {"transaction_id": handler.transaction_id, "method": handler.method_name, "handler": handler}
-
-
-def _finished(handler: Handler, answer: Answer) -> dict[str, Any]:
-    return {**_started(handler), "result": answer}
 
 
 def _sorted(members: Batch) -> Iterable[tuple[Any, Any]]:
@@ -157,20 +180,33 @@ def _invoked(method: Method, handler: Handler, parameters: Any) -> Answer | None
     return _returned(method, handler, value)
 
 
-async def _ainvoked(method: Method, handler: Handler, parameters: Any) -> Answer | None:
+async def _ainvoked(
+    method: Method, handler: Handler, call: Call, admitted: Callable[[], object]
+) -> Answer | None:
     """See _invoked; for a coroutine function."""
     try:
-        value = await method.function(handler, await method.aadmit(handler, parameters))
+        parameters = await method.aadmit(handler, call.parameters)
+        admitted()
+        value = await method.function(handler, parameters)
     except Exception as error:
         return _failed(method, handler, error)
     return _returned(method, handler, value)
 
 
-async def _abegun(method: Method, handler: Handler, call: Call) -> Answer | None:
-    await aemit(method_started, Handler, **_started(handler))
+async def _abegun(
+    method: Method, handler: Handler, call: Call, admitted: Callable[[], object]
+) -> Answer | None:
+    await _astarted(handler)
     if method.is_coroutine:
-        return await _ainvoked(method, handler, call.parameters)
-    return await run_in_worker(_invoked, method, handler, call.parameters)
+        return await _ainvoked(method, handler, call, admitted)
+    job = asyncio.ensure_future(run_in_worker(_invoked, method, handler, call.parameters))
+    try:
+        answer = await asyncio.shield(job)
+    except asyncio.CancelledError:
+        await asyncio.wait([job])  # The thread goes on; on_connection_close comes after it, not beside it.
+        raise
+    admitted()
+    return answer
 
 
 async def _aanswered(method: Method, handler: Handler) -> Answer:
@@ -182,10 +218,10 @@ async def _aanswered(method: Method, handler: Handler) -> Answer:
 
 
 def _returned(method: Method, handler: Handler, value: Any) -> Answer | None:
-    if value is None and not handler.reply.is_begun and not method.is_asynchronous:
-        return method.finish(handler, NOTHING) if method.policies else NOTHING
     if value is not None:
         handler.reply.give(Result(value))
+    if not method.is_asynchronous:
+        handler.reply.close()
     answer = handler.reply.answer
     return method.finish(handler, answer) if isinstance(answer, Result) else answer
 

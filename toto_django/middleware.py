@@ -6,12 +6,14 @@ It signs the body as clients will read it, so it stands below whatever encodes b
 
 import datetime
 from collections.abc import Awaitable, Callable
+from functools import lru_cache
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
+from django.conf import settings as django_settings
 from django.http import HttpRequest, HttpResponse
 from django.http.response import HttpResponseBase
-from django.urls import NoReverseMatch, get_urlconf, reverse
+from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.cache import patch_vary_headers
 
 from toto_django.conf import settings
@@ -50,16 +52,18 @@ class TotoMiddleware:
 
 def begin(request: HttpRequest) -> None:
     """Attach the exchange; give a mount prefix without its slash the slash (PROTOCOL.md 3.5)."""
-    uris = raw_uris(request)
     request.toto = Exchange(  # type: ignore[attr-defined]
         request,
         given_session_id=given_session_id(request),
         signature=request.META.get("HTTP_X_TOTO_HMAC"),
-        signed_request=lambda: SignedRequest(cast(str, request.method), uris, read_body(request)),
+        signed_request=lambda: SignedRequest(
+            cast(str, request.method), raw_uris(request), read_body(request)
+        ),
         make_response=HttpResponse,
     )
-    if not request.path_info.endswith("/") and f"{request.path_info}/" == _mount_prefix(request):
-        request.path_info += "/"
+    with_slash = f"{request.path_info}/"
+    if with_slash == _mount_prefix(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix()):
+        request.path_info = with_slash
 
 
 def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -79,17 +83,14 @@ def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase
     return response
 
 
-def _mount_prefix(request: HttpRequest) -> str | None:
+@lru_cache(maxsize=16)
+def _mount_prefix(urlconf: str, script_prefix: str) -> str | None:
+    """The path that calls are mounted at, kept because `reverse` costs more than a call."""
     try:
-        return reverse("toto_django:dispatch", urlconf=get_urlconf(), kwargs={"path": ""}).removeprefix(
-            _script(request)
-        )
+        mounted_at = reverse("toto_django:dispatch", urlconf=urlconf, kwargs={"path": ""})
     except NoReverseMatch:
         return None
-
-
-def _script(request: HttpRequest) -> str:
-    return str(request.META.get("SCRIPT_NAME", "")).rstrip("/")
+    return f"/{mounted_at.removeprefix(script_prefix)}"
 
 
 def _set_cookie(request: HttpRequest, response: HttpResponseBase, session: Session) -> None:

@@ -184,7 +184,7 @@ class MethodRegistry:
         if name is ABSENT or name is None:
             raise MissingMethod
         if not isinstance(name, str):
-            raise InvalidMethod(json.dumps(name, default=str))
+            raise InvalidMethod(json.dumps(name, default=str, skipkeys=True))
         found = self._methods.get(name)
         if found is None:
             raise InvalidMethod(name)

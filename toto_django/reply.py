@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from threading import Lock
 
-from toto_django.messages import Answer, Raw
+from toto_django.messages import NOTHING, Answer, Raw
 
 __all__ = ["Reply"]
 
@@ -39,10 +39,13 @@ class Reply:
             self._is_finished = finish
             self._notify()
 
-    @property
-    def is_begun(self) -> bool:
-        """Something has been answered or streamed."""
-        return self._is_finished or self._content_type is not None
+    def close(self) -> None:
+        """No more will come: what was streamed is complete, and without anything there is nothing."""
+        with self._lock:
+            if not self._is_finished:
+                self._is_finished = True
+                self._answer = NOTHING if self._content_type is None else None
+                self._notify()
 
     @property
     def answer(self) -> Answer | None:
@@ -57,7 +60,7 @@ class Reply:
         event = asyncio.Event()
         with self._lock:
             self._wake = (asyncio.get_running_loop(), event)
-            if self.is_begun:
+            if self._is_finished or self._content_type is not None:
                 event.set()
         await event.wait()
         event.clear()

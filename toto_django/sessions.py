@@ -210,7 +210,7 @@ class Session(MutableMapping[str, Any]):
         changed = {
             key: value
             for key, value in self._state.items()
-            if key not in before or _encoded(before[key]) != _encoded(value)
+            if _encoded(value, key) != (_encoded(before[key], key) if key in before else None)
         }
         removed = before.keys() - self._state.keys()
 
@@ -311,18 +311,18 @@ def _decoded(record: SessionRecord) -> State:
     return dict(SERIALIZERS[settings.STATE_SERIALIZER].loads(record.state))
 
 
-def _encoded(value: Any) -> bytes:
+def _encoded(value: Any, name: str) -> bytes:
     try:
         return SERIALIZERS[settings.STATE_SERIALIZER].dumps(value)
     except (TypeError, ValueError, OverflowError, RecursionError) as error:
-        raise ServerError(f"The session cannot keep this: {error}") from error
+        raise ServerError(f"The session cannot keep {name}: {error}") from error
 
 
 def _changed(record: SessionRecord, change: Callable[[State], Any]) -> bytes:
     """The new state's bytes. Raises TooLarge, ServerError."""
     state = _decoded(record)
     change(state)
-    data = _encoded(state)
+    data = _encoded(state, "its state")
     if len(data) > settings.MAX_STATE:
         raise TooLarge(f"The session's state is larger than {settings.MAX_STATE} bytes.")
     return data

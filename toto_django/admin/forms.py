@@ -1,4 +1,4 @@
-"""The admin's forms: new accounts, new passwords, properties as JSON text."""
+"""Forms for new accounts, new passwords, and properties as JSON text."""
 
 import json
 from collections.abc import Mapping
@@ -126,12 +126,13 @@ class PasswordForm(forms.Form):
 
     def _check(self, first: Any, second: Any) -> None:
         if first != second:
-            mismatch = ValidationError(_("The two password fields didn’t match."), code="password_mismatch")
+            text = _("The two password fields didn’t match.")  # noqa: RUF001
+            mismatch = ValidationError(text, code="password_mismatch")
             return self.add_error("password2", mismatch)
         try:
             check_new_password(first, self.cleaned_data.get("user_id", self.user_id))
         except InvalidParameters as error:
-            self.add_error("password1", error.fields["password"])  # type: ignore[arg-type]
+            self.add_error("password1", error.fields["password"])
 
 
 class AccountCreationForm(PasswordForm, forms.ModelForm):  # type: ignore[type-arg]
@@ -140,6 +141,7 @@ class AccountCreationForm(PasswordForm, forms.ModelForm):  # type: ignore[type-a
     class Meta:
         model = Account
         fields = ("user_id",)
+        help_texts = {"user_id": _("Case does not matter: it is kept in its normal form.")}  # noqa: RUF012
 
     def clean_user_id(self) -> str:
         try:

@@ -1,0 +1,1 @@
+"""A small Django project that shows toto_django: ``make demo``."""

@@ -1,0 +1,1 @@
+"""A number that every visitor has for herself: state in anonymous sessions."""

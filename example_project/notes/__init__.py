@@ -1,0 +1,1 @@
+"""Notes of accounts: models, the admin and methods that only their owner can call."""

@@ -1,0 +1,1 @@
+"""``manage.py test example_project``"""
