@@ -9,6 +9,7 @@ import secrets
 import string
 import unicodedata
 from collections.abc import Iterator, Mapping, MutableMapping
+from dataclasses import replace
 from typing import Any, Final, cast
 
 from django.contrib.auth.hashers import check_password, make_password
@@ -19,19 +20,23 @@ from toto_django.codecs import JSON, EncodeError
 from toto_django.conf import settings
 from toto_django.exceptions import InvalidParameters, InvalidUserID, TooLarge, UserNotFound
 from toto_django.signals import account_created, emit, password_changed, session_ended
-from toto_django.stores import account_store, session_store
+from toto_django.stores import AccountRecord, account_store, session_store
 from toto_django.workers import run_in_worker
 
 __all__ = [
     "Account",
+    "as_properties",
     "authenticate",
     "change_password",
+    "check_new_password",
     "create_account",
     "end_sessions",
     "generate_password",
+    "is_current",
     "known_user_id",
     "normalize_user_id",
     "set_password",
+    "verified_account",
 ]
 
 MAX_USER_ID = 191
@@ -74,12 +79,17 @@ def create_account(user_id: Any, password: Any, properties: Mapping[str, Any] | 
 
 
 def authenticate(user_id: Any, password: Any) -> str:
-    """The normal form of the id whose password this is.
+    """The normal form of the id whose password this is. Raises UserNotFound."""
+    return verified_account(user_id, password).user_id
+
+
+def verified_account(user_id: Any, password: Any) -> AccountRecord:
+    """The account whose password this is.
 
     Raises UserNotFound for whatever is not an active account with its password, and takes
     the same time for unknown ids as for wrong passwords.
     """
-    if not isinstance(password, str):
+    if not _is_text(password):
         raise UserNotFound
     try:
         normal_id = normalize_user_id(user_id)
@@ -90,12 +100,21 @@ def authenticate(user_id: Any, password: Any) -> str:
         make_password(password)
         raise UserNotFound
 
-    def upgrade(raw_password: str) -> None:
-        account_store().set_password(normal_id, make_password(raw_password))
-
-    if not check_password(password, account.password, upgrade) or not account.is_active:
+    upgraded: list[str] = []
+    is_right = check_password(password, account.password, lambda raw: upgraded.append(make_password(raw)))
+    if not is_right or not account.is_active:
         raise UserNotFound
-    return normal_id
+    for encoded in upgraded:
+        if not account_store().set_password(normal_id, encoded, replacing=account.password):
+            return verified_account(normal_id, password)  # The password changed meanwhile.
+        account = replace(account, password=encoded)
+    return account
+
+
+def is_current(account: AccountRecord) -> bool:
+    """The account is still active and has the password it had."""
+    now = account_store().get_account(account.user_id)
+    return now is not None and now.is_active and now.password == account.password
 
 
 def known_user_id(user_id: Any) -> str:
@@ -146,16 +165,21 @@ def end_sessions(user_id: str) -> int:
 def check_new_password(password: Any, user_id: str, name: str = "password") -> None:
     """Refuse what is no text, empty, or not accepted by AUTH_PASSWORD_VALIDATORS."""
     messages = ["A password is non-empty text."]
-    if isinstance(password, str) and password:
+    if password and _is_text(password):
         try:
-            password.encode()
             validate_password(password, _Candidate(user_id))  # type: ignore[arg-type]
             return
         except ValidationError as error:
             messages = error.messages
-        except UnicodeEncodeError:
-            messages = ["A password cannot hold a lone surrogate."]
     raise InvalidParameters(" ".join(messages), {name: messages})
+
+
+def _is_text(password: Any) -> bool:
+    """Something that can be hashed: text without lone surrogates."""
+    try:
+        return isinstance(password, str) and password.encode() is not None
+    except UnicodeEncodeError:
+        return False
 
 
 def as_properties(values: Mapping[str, Any]) -> dict[str, Any]:
@@ -184,6 +208,13 @@ class Account(MutableMapping[str, Any]):
     def __repr__(self) -> str:
         return f"<Account {self.user_id!r}>"
 
+    def __bool__(self) -> bool:
+        """An account is there, whatever its properties."""
+        return True
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
+
     def __getitem__(self, name: str) -> Any:
         if name == "user_id":
             return self.user_id
@@ -205,6 +236,17 @@ class Account(MutableMapping[str, Any]):
 
     def __len__(self) -> int:
         return len(self._loaded())
+
+    def get(self, name: str, default: Any = None) -> Any:
+        return self._loaded().get(name, default) if name not in RESERVED else self[name]
+
+    def pop(self, name: str, *default: Any) -> Any:
+        return self._loaded().pop(name, *default)
+
+    def setdefault(self, name: str, default: Any = None) -> Any:
+        if name not in self:
+            self[name] = default
+        return self[name]
 
     def load_property(self, *names: str) -> None:
         """Read the newest values of these properties, dropping unsaved changes of them."""

@@ -10,12 +10,14 @@ from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.utils.module_loading import import_string
 
+from toto_django.codecs import codec_for
 from toto_django.conf import Settings, settings
 from toto_django.middleware import TotoMiddleware
 from toto_django.registry import registry
 from toto_django.stores import account_store, get_store
 
 __all__ = [
+    "check_codecs",
     "check_deployment",
     "check_hooks",
     "check_methods",
@@ -32,7 +34,7 @@ Apps = Sequence[AppConfig] | None
 
 def register_all() -> None:
     """Register every check of the app."""
-    for check in (check_settings, check_hooks, check_stores, check_middleware, check_methods):
+    for check in (check_settings, check_codecs, check_hooks, check_stores, check_middleware, check_methods):
         register(check, "toto_django")
     register(check_deployment, Tags.security, deploy=True)
 
@@ -42,28 +44,33 @@ def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     given = getattr(django_settings, "TOTO", {})
     if not isinstance(given, dict):
         return [Error("TOTO is not a dict.", id="toto_django.E002")]
-    known = {setting.name: setting for setting in Settings.all()}
+    known = [setting.name for setting in Settings.all()]
     return [
-        *(_unknown(name, list(known)) for name in given if name not in known),
+        *(_unknown(name, known) for name in given if name not in known),
         *(
-            Error(f"TOTO['{name}'] must be {setting.expects}.", id=setting.check_id)
-            for name, setting in known.items()
-            if name in given and not _is_valid(setting.valid, given[name])
+            Error(f"TOTO['{setting.name}'] must be {setting.expects}.", id=setting.check_id)
+            for setting in Settings.invalid()
         ),
     ]
-
-
-def _is_valid(valid: Any, value: Any) -> bool:
-    try:
-        return bool(valid(value))
-    except TypeError:
-        return False
 
 
 def _unknown(name: Any, known: list[str]) -> CheckMessage:
     nearest = difflib.get_close_matches(str(name).upper(), known, n=1)
     hint = f"Did you mean '{nearest[0]}'?" if nearest else None
     return Error(f"TOTO has no key '{name}'.", hint=hint, id="toto_django.E001")
+
+
+def check_codecs(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """The codecs take the options that CODECS gives them."""
+    messages: list[CheckMessage] = []
+    if Settings.invalid():
+        return messages
+    for name in settings.CODECS:
+        try:
+            codec_for(f"application/{name}")
+        except (TypeError, ValueError) as error:
+            messages.append(Error(f"TOTO['CODECS']['{name}']: {error}", id=Settings.CODECS.check_id))
+    return messages
 
 
 def check_hooks(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
@@ -82,6 +89,8 @@ def check_hooks(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 def check_stores(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """ACCOUNTS and SESSIONS name stores that can be made (E004); the account model fits (E005)."""
     messages: list[CheckMessage] = []
+    if Settings.invalid():
+        return messages
     for alias in dict.fromkeys([settings.ACCOUNTS, settings.SESSIONS]):
         try:
             get_store(alias)
@@ -154,6 +163,8 @@ def check_methods(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """What is fine while developing and risky on the Internet (W011 and up)."""
+    if Settings.invalid():
+        return []
     risks = {
         "toto_django.W011": (
             settings.HMAC == "user_id" and not django_settings.SECURE_SSL_REDIRECT,

@@ -4,6 +4,7 @@ A key is looked up in ``settings.TOTO`` whenever it is read, so ``override_setti
 always works. `Setting` carries what a reader, the system checks and the docs need.
 """
 
+import math
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, overload
 
@@ -38,7 +39,8 @@ class Setting(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> Any:
         if instance is None:
             return self
-        return getattr(django_settings, "TOTO", {}).get(self.name, self.default)
+        given = getattr(django_settings, "TOTO", None)
+        return given.get(self.name, self.default) if isinstance(given, dict) else self.default
 
 
 def _is_bool(value: Any) -> bool:
@@ -50,7 +52,7 @@ def _is_text(value: Any) -> bool:
 
 
 def _is_number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool)
+    return isinstance(value, int | float) and not isinstance(value, bool) and math.isfinite(value)
 
 
 def _is_positive(value: Any) -> bool:
@@ -185,6 +187,18 @@ class Settings:
     def all(cls) -> list[Setting[Any]]:
         """Every key, in the order of this file."""
         return [value for value in vars(cls).values() if isinstance(value, Setting)]
+
+    @classmethod
+    def invalid(cls) -> list[Setting[Any]]:
+        """The keys whose values they cannot have."""
+        return [setting for setting in cls.all() if not _is_valid(setting)]
+
+
+def _is_valid(setting: Setting[Any]) -> bool:
+    try:
+        return bool(setting.valid(setting.__get__(settings, Settings)))
+    except TypeError:
+        return False
 
 
 settings = Settings()

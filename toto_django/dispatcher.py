@@ -7,11 +7,11 @@ the awaits are shared.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, contextmanager
 from typing import Any
 
-from asgiref.sync import async_to_sync
+from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.db import connections, transaction
 
 from toto_django.conf import settings
@@ -32,6 +32,7 @@ NEEDS_ASGI = "This method answers later, which needs an ASGI server (uvicorn, fo
 
 Batch = Mapping[Any, Any]
 Members = dict[Any, Mapping[str, Any]]
+Invoked = list[tuple[Method, Handler]]
 
 
 def call(exchange: Exchange, call: Call) -> Answer:
@@ -51,26 +52,10 @@ def call(exchange: Exchange, call: Call) -> Answer:
     return answer
 
 
-async def acall(exchange: Exchange, call: Call, admitted: Callable[[], object] = lambda: None) -> Answer:
-    """Run one call; a method that answers later is waited for.
-
-    ``admitted`` is called once the policies let the call pass or refused it.
-    """
-    handler, found = _found(exchange, call)
-    if isinstance(found, Result):
-        await _afinished(handler, found)
-        return found
-    try:
-        answer = await _abegun(found, handler, call, admitted)
-        if answer is None:
-            answer = await _aanswered(found, handler)
-    except asyncio.CancelledError:
-        await _close(found, handler)
-        raise
-    finally:
-        admitted()
-    await _afinished(handler, answer)
-    return answer
+async def acall(exchange: Exchange, call: Call) -> Answer:
+    """Run one call; a method that answers later is waited for."""
+    async with _closing() as invoked:
+        return await _acall(exchange, call, invoked, lambda: None)
 
 
 def batch(exchange: Exchange, members: Batch) -> Members:
@@ -92,27 +77,49 @@ async def abatch(exchange: Exchange, members: Batch) -> Members:
     handler = Handler(exchange, BATCH)
     await _astarted(handler)
     answers: dict[Any, Answer | asyncio.Task[Answer]] = {}
-    try:
-        for key, member in _sorted(members):
-            member_call = _member_call(member)
-            if isinstance(member_call, Result):
-                answers[key] = member_call
-            elif _answers_later(member_call):
-                admitted = asyncio.Event()
-                answers[key] = asyncio.create_task(acall(exchange, member_call, admitted.set))
-                await admitted.wait()
-            else:
-                answers[key] = await acall(exchange, member_call)
-        complete = {
-            key: as_member(await answer if isinstance(answer, asyncio.Task) else answer)
-            for key, answer in answers.items()
-        }
-    finally:
-        for answer in answers.values():
-            if isinstance(answer, asyncio.Task):
-                answer.cancel()
+    async with _closing() as invoked:
+        try:
+            for key, member in _sorted(members):
+                answers[key] = await _amember(exchange, member, invoked)
+            complete = {
+                key: as_member(await answer if isinstance(answer, asyncio.Task) else answer)
+                for key, answer in answers.items()
+            }
+        finally:
+            await _cancelled([answer for answer in answers.values() if isinstance(answer, asyncio.Task)])
     await _afinished(handler, NOTHING)
     return complete
+
+
+async def _amember(exchange: Exchange, member: Any, invoked: Invoked) -> Answer | asyncio.Task[Answer]:
+    """A member's answer, or a task for one that answers later, with its policies passed."""
+    call = _member_call(member)
+    if isinstance(call, Result):
+        return call
+    if not _answers_later(call):
+        return await _acall(exchange, call, invoked, lambda: None)
+    admitted = asyncio.Event()
+    task = asyncio.create_task(_acall(exchange, call, invoked, admitted.set))
+    await admitted.wait()
+    return task
+
+
+async def _acall(exchange: Exchange, call: Call, invoked: Invoked, admitted: Callable[[], object]) -> Answer:
+    """``admitted`` is called once the policies have let the call pass or refused it."""
+    handler, found = _found(exchange, call)
+    if isinstance(found, Result):
+        admitted()
+        await _afinished(handler, found)
+        return found
+    invoked.append((found, handler))
+    try:
+        answer = await _abegun(found, handler, call, admitted)
+        if answer is None:
+            answer = await _aanswered(found, handler)
+    finally:
+        admitted()
+    await _afinished(handler, answer)
+    return answer
 
 
 # Steps
@@ -188,7 +195,9 @@ async def _ainvoked(
         parameters = await method.aadmit(handler, call.parameters)
         admitted()
         value = await method.function(handler, parameters)
-    except Exception as error:
+    except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
+        raise
+    except BaseException as error:
         return _failed(method, handler, error)
     return _returned(method, handler, value)
 
@@ -250,11 +259,30 @@ def _transactions() -> Iterator[None]:
         yield
 
 
-async def _close(method: Method, handler: Handler) -> None:
-    """Tell a method that its client left before the answer."""
-    if method.on_connection_close is None:
-        return
+@asynccontextmanager
+async def _closing() -> AsyncIterator[Invoked]:
+    """Tell every method invoked within when the client leaves before the answer (PROTOCOL.md 10.4)."""
+    invoked: Invoked = []
     try:
-        await asyncio.shield(run_in_worker(method.on_connection_close, handler))
+        yield invoked
+    except asyncio.CancelledError:
+        for method, handler in invoked:
+            if method.on_connection_close is not None:
+                await _closed(method.on_connection_close, handler)
+        raise
+
+
+async def _closed(on_connection_close: Callable[[Handler], Any], handler: Handler) -> None:
+    try:
+        if iscoroutinefunction(on_connection_close):
+            await on_connection_close(handler)
+        else:
+            await run_in_worker(on_connection_close, handler)
     except Exception:
         logger.exception("on_connection_close of %s failed", handler.method_name)
+
+
+async def _cancelled(tasks: list[asyncio.Task[Answer]]) -> None:
+    for task in tasks:
+        task.cancel()
+    await asyncio.gather(*tasks, return_exceptions=True)

@@ -47,6 +47,8 @@ class _CodecRenderer(BaseRenderer):
 
 
 class BSONParser(_CodecParser):
+    """Reads application/bson."""
+
     media_type = "application/bson"
     codec = BSONCodec()
 
@@ -69,11 +71,15 @@ class BSONRenderer(_CodecRenderer):
 
 
 class MessagePackParser(_CodecParser):
+    """Reads application/msgpack."""
+
     media_type = "application/msgpack"
     codec = MessagePackCodec()
 
 
 class MessagePackRenderer(_CodecRenderer):
+    """Writes application/msgpack."""
+
     media_type = "application/msgpack"
     format = "msgpack"
     codec = MessagePackCodec()

@@ -81,12 +81,12 @@ class UnsupportedMediaType(RequestError):
     status = 415
 
     def __init__(self, media_type: str) -> None:
-        super().__init__(f"Unsupported content type '{shortened(media_type)}'.")
+        super().__init__(f"Unsupported content type '{_shortened(media_type)}'.")
 
 
 class InvalidMethod(TotoException):
     def __init__(self, name: str) -> None:
-        super().__init__(1001, f"Cannot call '{shortened(name)}'.")
+        super().__init__(1001, f"Cannot call '{_shortened(name)}'.")
 
 
 class MissingMethod(TotoException):
@@ -173,6 +173,6 @@ class Unavailable(TotoException):
         super().__init__(1104, value)
 
 
-def shortened(name: str) -> str:
+def _shortened(name: str) -> str:
     """A name from the wire, cut for messages (PROTOCOL.md 3.4)."""
     return name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…"

@@ -7,7 +7,7 @@ from typing import Any
 from django.utils.module_loading import import_string
 
 from toto_django import sessions
-from toto_django.accounts import authenticate, known_user_id
+from toto_django.accounts import known_user_id
 from toto_django.conf import settings
 from toto_django.exceptions import InvalidHMAC, NotAuthorized
 from toto_django.sessions import Session
@@ -90,10 +90,9 @@ class Exchange:
 
         Raises UserNotFound.
         """
-        is_anonymous = user_id is None and password is None
-        return self._start(
-            sessions.create_session("" if is_anonymous else _owner(user_id, password, verify_password))
-        )
+        if user_id is None and password is None:
+            return self._start(sessions.create_session())
+        return self._start(_account_session(user_id, password, verify_password))
 
     async def acreate_session(
         self, user_id: Any = None, password: Any = None, verify_password: bool = True
@@ -101,12 +100,11 @@ class Exchange:
         """See create_session."""
         if user_id is None and password is None:
             return self._start(await sessions.acreate_session())
-        owner = await run_in_worker(_owner, user_id, password, verify_password)
-        return self._start(await sessions.acreate_session(owner))
+        return self._start(await run_in_worker(_account_session, user_id, password, verify_password))
 
     def login(self, user_id: Any, password: Any) -> Session:
         """A new session of the account whose password this is. Raises UserNotFound."""
-        return self._start(sessions.create_session(authenticate(user_id, password)))
+        return self._start(sessions.login(user_id, password))
 
     def logout(self) -> None:
         """End the caller's session; the answer still shows it. Raises NotAuthorized."""
@@ -191,8 +189,10 @@ def login_result(session: Session) -> dict[str, Any]:
     return result if session.key is None else {**result, "key": session.key}
 
 
-def _owner(user_id: Any, password: Any, verify_password: bool) -> str:
-    return authenticate(user_id, password) if verify_password else known_user_id(user_id)
+def _account_session(user_id: Any, password: Any, verify_password: bool) -> Session:
+    if verify_password:
+        return sessions.login(user_id, password)
+    return sessions.create_session(known_user_id(user_id))
 
 
 def _hook(hook: Any) -> Any:

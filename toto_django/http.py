@@ -28,6 +28,7 @@ def given_session_id(request: HttpRequest) -> str:
 
 
 def cookie_signer() -> Signer:
+    """What signs the session cookie."""
     return Signer(salt="toto_django.session_cookie")
 
 
@@ -54,23 +55,26 @@ def _without_origin(uri: str) -> str:
 
 def read_body(request: HttpRequest) -> bytes:
     """The whole body, at most MAX_BODY bytes. Raises TooLarge, if it can before reading."""
-    if hasattr(request, "_body"):
-        return request._body
-    limit = settings.MAX_BODY
+    if not hasattr(request, "_body"):
+        _check_length(_declared_length(request))
+        try:
+            request._body = _stream(request).read(settings.MAX_BODY + 1)
+        except OSError as error:
+            raise RequestError("The body ended early.") from error
+    _check_length(len(request._body))
+    return request._body
+
+
+def _check_length(length: int) -> None:
+    if length > settings.MAX_BODY:
+        raise TooLarge(f"The body is larger than {settings.MAX_BODY} bytes.")
+
+
+def _declared_length(request: HttpRequest) -> int:
     try:
-        declared = int(request.META.get("CONTENT_LENGTH") or 0)
+        return int(request.META.get("CONTENT_LENGTH") or 0)
     except ValueError:
         raise RequestError("The Content-Length is not a number.") from None
-    if declared > limit:
-        raise TooLarge(f"The body is larger than {limit} bytes.")
-    try:
-        body: bytes = _stream(request).read(limit + 1)
-    except OSError as error:
-        raise RequestError("The body ended early.") from error
-    if len(body) > limit:
-        raise TooLarge(f"The body is larger than {limit} bytes.")
-    request._body = body
-    return body
 
 
 def _stream(request: HttpRequest) -> HttpRequest:

@@ -42,15 +42,15 @@ class TotoMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self.__acall__(request)
-        begin(request)
-        return finish(request, cast(HttpResponseBase, self.get_response(request)))
+        _begin(request)
+        return _finish(request, cast(HttpResponseBase, self.get_response(request)))
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
-        begin(request)
-        return finish(request, await cast("Awaitable[HttpResponseBase]", self.get_response(request)))
+        _begin(request)
+        return _finish(request, await cast("Awaitable[HttpResponseBase]", self.get_response(request)))
 
 
-def begin(request: HttpRequest) -> None:
+def _begin(request: HttpRequest) -> None:
     """Attach the exchange; give a mount prefix without its slash the slash (PROTOCOL.md 3.5)."""
     request.toto = Exchange(  # type: ignore[attr-defined]
         request,
@@ -66,7 +66,7 @@ def begin(request: HttpRequest) -> None:
         request.path_info = with_slash
 
 
-def finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
+def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Cookies, CORS and signature of an answer. HEAD is signed as GET would be, and loses its body."""
     exchange: Exchange = request.toto  # type: ignore[attr-defined]
     if settings.USE_COOKIES and exchange.session is not None:

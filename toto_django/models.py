@@ -10,7 +10,14 @@ from django.utils.translation import gettext_lazy as _
 
 from toto_django.codecs import JSON, EncodeError, Malformed
 
-__all__ = ["Account", "AccountProperties", "ExactCharField", "PropertiesField", "Session"]
+__all__ = [
+    "Account",
+    "AccountProperties",
+    "ExactCharField",
+    "ExactTextMixin",
+    "PropertiesField",
+    "Session",
+]
 
 MAX_USER_ID = 191
 
@@ -37,6 +44,9 @@ class PropertiesField(ExactTextMixin, models.TextField):  # type: ignore[type-ar
     each database in its own way.
     """
 
+    empty_values = ()
+    """Validation looks at every value: only a dict will do."""
+
     def from_db_value(self, value: Any, *args: Any) -> Any:
         return value if value is None else JSON.loads(value.encode())
 
@@ -48,8 +58,8 @@ class PropertiesField(ExactTextMixin, models.TextField):  # type: ignore[type-ar
             return value
         try:
             return JSON.loads(value.encode() or b"{}")
-        except Malformed as error:
-            raise ValidationError(str(error.value)) from None
+        except Malformed:
+            raise ValidationError(_("Enter valid JSON.")) from None
 
     def validate(self, value: Any, model_instance: models.Model | None) -> None:
         if not isinstance(value, dict):

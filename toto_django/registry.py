@@ -19,7 +19,7 @@ from django.apps import apps
 from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import module_has_submodule
 
-from toto_django.conf import settings
+from toto_django.conf import Settings, settings
 from toto_django.exceptions import InvalidMethod, MissingMethod
 from toto_django.messages import ABSENT, Answer, Redirect, Result
 
@@ -85,6 +85,16 @@ class Method:
         for attribute in WRAPPER_ASSIGNMENTS:
             if hasattr(self.function, attribute):
                 set_attribute(self, attribute, getattr(self.function, attribute))
+
+    @property
+    def source(self) -> str:
+        """Where it comes from: the dotted path of its function."""
+        owner = self.function if hasattr(self.function, "__qualname__") else type(self.function)
+        return f"{owner.__module__}.{owner.__qualname__}"
+
+    @property
+    def is_builtin(self) -> bool:
+        return self.source.startswith(f"{BUILTINS}.")
 
     def __call__(self, handler: Any, parameters: Any) -> Any:
         if self.is_coroutine:
@@ -153,7 +163,6 @@ class MethodRegistry:
 
     def __init__(self) -> None:
         self._methods: dict[str, Method] = {}
-        self._sources: dict[str, str] = {}
         self.problems: list[Problem] = []
 
     def register(self, name: str, function: Method | Function) -> Method:
@@ -162,22 +171,19 @@ class MethodRegistry:
         A project's own method replaces a built-in one of the same name.
         """
         added = Method.of(function)
-        if not all(name.split(".")) or is_private(name):
+        if not all(name.split(".")) or _is_private(name):
             self._report("name", name, "A name's parts are not empty and do not begin with an underscore.")
             return added
-        source = f"{added.function.__module__}.{added.function.__qualname__}"
-        taken = self._sources.get(name)
-        if taken is not None and not taken.startswith(BUILTINS) and taken != source:
-            if not source.startswith(BUILTINS):
-                self._report("duplicate", name, f"{source} and {taken} are both named {name!r}.")
+        taken = self._methods.get(name)
+        if taken is not None and taken.function is not added.function and not taken.is_builtin:
+            if not added.is_builtin:
+                self._report("duplicate", name, f"{added.source} and {taken.source} are both named {name!r}.")
             return added
         self._methods[name] = added
-        self._sources[name] = source
         return added
 
     def unregister(self, name: str) -> None:
         self._methods.pop(name, None)
-        self._sources.pop(name, None)
 
     def find(self, name: Any) -> Method:
         """The method that a call names. Raises MissingMethod, InvalidMethod."""
@@ -192,10 +198,6 @@ class MethodRegistry:
 
     def get(self, name: str) -> Method | None:
         return self._methods.get(name)
-
-    def source(self, name: str) -> str:
-        """Where a method comes from: the dotted path of its function."""
-        return self._sources[name]
 
     def names(self) -> list[str]:
         return sorted(self._methods)
@@ -213,7 +215,8 @@ class MethodRegistry:
         for config in apps.get_app_configs():
             if config.name != "toto_django" and module_has_submodule(config.module, "methods"):
                 self._import_all(f"{config.name}.methods")
-        for root in settings.METHOD_MODULES:
+        roots = settings.METHOD_MODULES
+        for root in roots if Settings.METHOD_MODULES.valid(roots) else ():
             self.add_tree(root)
         if settings.BUILTIN_METHODS:
             self._import_all(BUILTINS)
@@ -223,7 +226,7 @@ class MethodRegistry:
         for module in self._modules(root):
             invoke = vars(module).get("invoke")
             name = module.__name__[len(root) + 1 :]
-            if invoke is None or not name or is_private(name):
+            if not callable(invoke) or not name or _is_private(name):
                 continue
             closing = vars(module).get("on_connection_close")
             self.register(name, replace(Method.of(invoke), on_connection_close=closing))
@@ -255,7 +258,7 @@ class MethodRegistry:
             self.problems.append(problem)
 
 
-def is_private(name: str) -> bool:
+def _is_private(name: str) -> bool:
     """Some part of a name begins with an underscore: such modules are helpers, not methods."""
     return any(part.startswith("_") for part in name.split("."))
 

@@ -43,7 +43,7 @@ _EXTENSIONS: Final[dict[type, _Extension]] = {
     decimal.Decimal: _Extension(8, str, decimal.Decimal),
     int: _Extension(9, hex, lambda text: int(text, 16)),
 }
-_PLAIN: Final[tuple[Any, ...]] = (str, int, float, bytes, list, dict, tuple)
+_PLAIN: Final[tuple[Any, ...]] = (str, int, float, bytes, list, dict)
 _BY_CODE: Final = {extension.code: extension for extension in _EXTENSIONS.values()}
 
 
@@ -54,6 +54,7 @@ def pack(value: Any) -> bytes:
 
 
 def unpack(data: bytes) -> Any:
+    """What `pack` was given. Only plain values and the types above: reading runs no code."""
     return msgpack.unpackb(data, ext_hook=_unpack_extension, strict_map_key=False, use_list=True)
 
 
@@ -61,6 +62,8 @@ def _pack_extension(value: Any) -> Any:
     extension = _EXTENSIONS.get(type(value))
     if extension is not None:
         return msgpack.ExtType(extension.code, pack(extension.to_plain(value)))
+    if isinstance(value, tuple):
+        return _pack_extension(tuple(value))
     for plain in _PLAIN:
         if isinstance(value, plain):
             return plain(value)
@@ -74,6 +77,13 @@ def _unpack_extension(code: int, data: bytes) -> Any:
     return extension.from_plain(unpack(data))
 
 
+def _dump_pickle(value: Any) -> bytes:
+    try:
+        return pickle.dumps(value)
+    except (pickle.PicklingError, AttributeError) as error:
+        raise TypeError(str(error)) from error
+
+
 def _dump_json(value: Any) -> bytes:
     return json.dumps(value, allow_nan=False, separators=(",", ":")).encode()
 
@@ -81,5 +91,5 @@ def _dump_json(value: Any) -> bytes:
 SERIALIZERS: Final = {
     "msgpack": Serializer(pack, unpack),
     "json": Serializer(_dump_json, json.loads),
-    "pickle": Serializer(pickle.dumps, pickle.loads),
+    "pickle": Serializer(_dump_pickle, pickle.loads),
 }

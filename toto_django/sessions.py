@@ -6,9 +6,9 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, TypeVar
 
-from toto_django.accounts import Account
+from toto_django.accounts import Account, is_current, verified_account
 from toto_django.conf import settings
-from toto_django.exceptions import NotAuthorized, ServerError, TooLarge, Unavailable
+from toto_django.exceptions import NotAuthorized, ServerError, TooLarge, Unavailable, UserNotFound
 from toto_django.serializers import SERIALIZERS
 from toto_django.signals import aemit, emit, session_created, session_ended
 from toto_django.signing import current_scheme
@@ -22,6 +22,7 @@ __all__ = [
     "arenew",
     "create_session",
     "load_session",
+    "login",
     "remove_session",
     "renew",
 ]
@@ -52,6 +53,13 @@ class Session(MutableMapping[str, Any]):
 
     def __repr__(self) -> str:
         return f"<Session of {self.user_id!r}>"
+
+    def __bool__(self) -> bool:
+        """A session is there, whatever its state holds."""
+        return True
+
+    __eq__ = object.__eq__
+    __hash__ = object.__hash__
 
     @property
     def session_id(self) -> str:
@@ -139,13 +147,15 @@ class Session(MutableMapping[str, Any]):
         """
         change = self._changes()
         if change is not None:
-            self._rewrite(change)
+            self._record = self._rewritten(change)
+            self._merge_newest()
 
     async def asave(self) -> None:
         """See save."""
         change = self._changes()
         if change is not None:
-            await self._arewrite(change)
+            self._record = await self._arewritten(change)
+            self._merge_newest()
 
     def save_state(self) -> None:
         """Toto's other name for save."""
@@ -166,19 +176,19 @@ class Session(MutableMapping[str, Any]):
         than once. Anything else updates as a dict does, unsaved.
         """
         if args and callable(args[0]):
-            self._rewrite(args[0])
+            self._adopt(self._rewritten(args[0]))
         else:
             self._values.update(*args, **kwargs)
 
     async def aupdate(self, change: Callable[[State], Any]) -> None:
         """See update."""
-        await self._arewrite(change)
+        self._adopt(await self._arewritten(change))
 
-    def _rewrite(self, change: Callable[[State], Any]) -> None:
+    def _rewritten(self, change: Callable[[State], Any]) -> SessionRecord:
         record = self._record
         for pause in _pauses():
             try:
-                return self._adopt(self._store.swap_state(record, _changed(record, change)))
+                return self._store.swap_state(record, _changed(record, change))
             except Conflict:
                 time.sleep(pause)
                 record = _existing(self._store.load_session(self.session_id))
@@ -186,11 +196,11 @@ class Session(MutableMapping[str, Any]):
                 raise NotAuthorized from None
         raise Unavailable
 
-    async def _arewrite(self, change: Callable[[State], Any]) -> None:
+    async def _arewritten(self, change: Callable[[State], Any]) -> SessionRecord:
         record = self._record
         for pause in _pauses():
             try:
-                return self._adopt(await self._store.aswap_state(record, _changed(record, change)))
+                return await self._store.aswap_state(record, _changed(record, change))
             except Conflict:
                 await asyncio.sleep(pause)
                 record = _existing(await self._store.aload_session(self.session_id))
@@ -201,6 +211,15 @@ class Session(MutableMapping[str, Any]):
     def _adopt(self, record: SessionRecord) -> None:
         self._record = record
         self._state = None
+
+    def _merge_newest(self) -> None:
+        """Take in what others changed; values that are in use stay the same objects."""
+        newest = _decoded(self._record)
+        for key in self._values.keys() - newest.keys():
+            del self._values[key]
+        for key, value in newest.items():
+            if key not in self._values or _encoded(self._values[key], key) != _encoded(value, key):
+                self._values[key] = value
 
     def _changes(self) -> Callable[[State], None] | None:
         """A function that makes this request's changes to any state; None when there are none."""
@@ -235,6 +254,17 @@ async def acreate_session(user_id: str = "") -> Session:
     store = session_store()
     session = Session(await store.acreate_session(user_id, time.time() + _ttl(user_id)), store)
     await aemit(session_created, Session, user_id=user_id)
+    return session
+
+
+def login(user_id: Any, password: Any) -> Session:
+    """A new session of the account whose password this is. Raises UserNotFound."""
+    account = verified_account(user_id, password)
+    session = create_session(account.user_id)
+    if not is_current(account):
+        # The password was changed, and the sessions ended, while this one was made.
+        remove_session(session)
+        raise UserNotFound
     return session
 
 

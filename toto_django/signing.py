@@ -21,6 +21,8 @@ __all__ = [
     "UserIDScheme",
     "current_scheme",
     "derived_keys",
+    "low_bytes",
+    "sign",
 ]
 
 KEY_SALT = b"toto_django.signing.session_key"

@@ -8,7 +8,7 @@ from django.urls.resolvers import RegexPattern, ResolverMatch
 
 from toto_django.views import adispatch, dispatch
 
-__all__ = ["app_name", "urlpatterns"]
+__all__ = ["DispatchPattern", "app_name", "urlpatterns"]
 
 
 class DispatchPattern(URLPattern):

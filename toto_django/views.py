@@ -31,7 +31,7 @@ METHODS = ("HEAD", "POST", "OPTIONS", "GET")
 ALLOWED_HEADERS = "origin,x-toto-session-id,x-toto-hmac,content-type"
 
 
-class Incoming(NamedTuple):
+class _Incoming(NamedTuple):
     """What a request asks for: one call, or a batch of members not yet looked at."""
 
     codec: Codec
@@ -95,7 +95,7 @@ def _exchange(request: HttpRequest) -> Exchange | None:
 # Reading
 
 
-def _read(request: HttpRequest, exchange: Exchange, path: str) -> Incoming | HttpResponse:
+def _read(request: HttpRequest, exchange: Exchange, path: str) -> _Incoming | HttpResponse:
     url_method = path.replace("/", ".") if path and settings.METHOD_SELECT != "parameter" else ABSENT
     match request.method:
         case "GET" | "HEAD":
@@ -104,7 +104,7 @@ def _read(request: HttpRequest, exchange: Exchange, path: str) -> Incoming | Htt
             parameters = {
                 name: values[0] if len(values) == 1 else values for name, values in arguments.items()
             }
-            return Incoming(JSON, Call(url_method, parameters))
+            return _Incoming(JSON, Call(url_method, parameters))
         case "POST":
             return _read_post(request, url_method)
         case "OPTIONS":
@@ -113,7 +113,7 @@ def _read(request: HttpRequest, exchange: Exchange, path: str) -> Incoming | Htt
             raise MethodNotAllowed
 
 
-def _read_post(request: HttpRequest, url_method: Any) -> Incoming:
+def _read_post(request: HttpRequest, url_method: Any) -> _Incoming:
     content_type = request.META.get("CONTENT_TYPE", "")
     body = read_body(request)
     if not body:
@@ -121,29 +121,29 @@ def _read_post(request: HttpRequest, url_method: Any) -> Incoming:
     codec = codec_for(content_type)
     value = codec.loads(body, content_type)
     if isinstance(codec, FormCodec):
-        return Incoming(codec, Call(url_method, _merged(request, value)))
+        return _Incoming(codec, Call(url_method, _merged(request, value)))
     if isinstance(codec, MultipartCodec):
-        return Incoming(codec, Call(url_method, value))
+        return _Incoming(codec, Call(url_method, value))
     if isinstance(value, dict) and value:
         return _read_object(codec, value, url_method)
     if value is None or value is False or value in (0, [], "", {}):
-        return Incoming(codec, Call(url_method, {}))
+        return _Incoming(codec, Call(url_method, {}))
     if isinstance(value, str | list):
-        return Incoming(codec, Call(url_method, value))
+        return _Incoming(codec, Call(url_method, value))
     raise RequestError("The body is not an object.")
 
 
-def _read_empty(request: HttpRequest, content_type: str, url_method: Any) -> Incoming:
+def _read_empty(request: HttpRequest, content_type: str, url_method: Any) -> _Incoming:
     """A POST without a body is a call without parameters, if the URL names the method (PROTOCOL.md 1.6)."""
     try:
         codec = codec_for(content_type)
     except RequestError:
         codec = JSON
     if isinstance(codec, FormCodec):
-        return Incoming(codec, Call(url_method, _merged(request, {})))
+        return _Incoming(codec, Call(url_method, _merged(request, {})))
     if url_method is ABSENT or isinstance(codec, MultipartCodec):
         raise RequestError("The body is empty.")
-    return Incoming(codec, Call(url_method, {}))
+    return _Incoming(codec, Call(url_method, {}))
 
 
 def _merged(request: HttpRequest, form: dict[str, list[str]]) -> dict[str, list[str]]:
@@ -154,13 +154,13 @@ def _merged(request: HttpRequest, form: dict[str, list[str]]) -> dict[str, list[
     return arguments
 
 
-def _read_object(codec: Codec, value: dict[Any, Any], url_method: Any) -> Incoming:
+def _read_object(codec: Codec, value: dict[Any, Any], url_method: Any) -> _Incoming:
     if "batch" in value:
-        return Incoming(codec, batch=_checked_batch(value["batch"]))
+        return _Incoming(codec, batch=_checked_batch(value["batch"]))
     if url_method is ABSENT and settings.METHOD_SELECT != "url":
         url_method = value.get("method", ABSENT)
     parameters = value.get("parameters")
-    return Incoming(codec, Call(url_method, value if parameters is None else parameters))
+    return _Incoming(codec, Call(url_method, value if parameters is None else parameters))
 
 
 def _checked_batch(batch: Any) -> Mapping[Any, Any]:
@@ -190,6 +190,8 @@ def _preflight(request: HttpRequest, exchange: Exchange) -> HttpResponse:
 
 def _response(exchange: Exchange, codec: Codec, answer: Answer) -> HttpResponseBase:
     response: HttpResponse = exchange.response
+    if response.status_code in (204, 304):
+        return _without_body(response)
     match answer:
         case Raw():
             return _raw_response(response, answer)
@@ -215,8 +217,6 @@ def _batch_response(exchange: Exchange, codec: Codec, members: dict[Any, Mapping
 
 def _encoded(exchange: Exchange, codec: Codec, envelope: dict[str, Any]) -> HttpResponse:
     response: HttpResponse = exchange.response
-    if response.status_code in (204, 304):
-        return _without_body(response)
     session = exchange.session_to_wire()
     if session is not None:
         envelope["session"] = session
@@ -242,6 +242,8 @@ def _dumps(codec: Codec, envelope: dict[str, Any]) -> bytes:
 
 
 def _raw_response(response: HttpResponse, answer: Raw) -> HttpResponseBase:
+    if answer.more is None and not answer.body:
+        return _without_body(response)
     if answer.more is None:
         response.content = answer.body
         response.headers["Content-Type"] = answer.content_type

@@ -9,9 +9,10 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from toto_django.accounts import RESERVED, check_new_password, normalize_user_id
+from toto_django.accounts import RESERVED, as_properties, check_new_password, normalize_user_id
 from toto_django.codecs import JSON, Malformed
-from toto_django.exceptions import InvalidParameters, InvalidUserID
+from toto_django.conf import settings
+from toto_django.exceptions import InvalidParameters, InvalidUserID, TooLarge
 from toto_django.models import Account
 
 __all__ = ["AccountCreationForm", "AccountForm", "PasswordForm", "pretty_json"]
@@ -51,6 +52,11 @@ class PropertiesField(forms.CharField):
         if reserved:
             names = ", ".join(reserved)
             raise ValidationError(_("These are no properties: %(names)s."), "reserved", {"names": names})
+        try:
+            as_properties(value)
+        except TooLarge:
+            limit = {"limit": settings.MAX_PROPERTIES}
+            raise ValidationError(_("Properties take at most %(limit)d bytes."), "too_large", limit) from None
 
     def has_changed(self, initial: Any, data: Any) -> bool:
         try:

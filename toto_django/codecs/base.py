@@ -12,7 +12,18 @@ from django.utils.functional import Promise
 from toto_django.conf import settings
 from toto_django.exceptions import RequestError
 
-__all__ = ["Codec", "EncodeError", "Malformed", "Path", "as_plain", "check_depth", "path_text"]
+__all__ = [
+    "Codec",
+    "EncodeError",
+    "Malformed",
+    "Path",
+    "as_base64",
+    "as_plain",
+    "as_text",
+    "check_depth",
+    "key_text",
+    "path_text",
+]
 
 Path = tuple[Any, ...]
 
@@ -114,17 +125,16 @@ def path_text(path: Path) -> str:
 
 
 def check_depth(value: Any) -> None:
-    """Refuse a value of more than MAX_DEPTH levels."""
-    deepest = settings.MAX_DEPTH
-    level = [value]
+    """Refuse a value of more than MAX_DEPTH levels, empty ones included. Raises Malformed."""
+    containers = [value] if isinstance(value, dict | list) else []
     depth = 0
-    while level:
+    while containers:
         depth += 1
-        if depth > deepest + 1:
-            raise Malformed(f"The body has more than {deepest} levels.")
-        level = [
+        if depth > settings.MAX_DEPTH:
+            raise Malformed(f"The body has more than {settings.MAX_DEPTH} levels.")
+        containers = [
             item
-            for container in level
-            if isinstance(container, dict | list)
+            for container in containers
             for item in (container.values() if isinstance(container, dict) else container)
+            if isinstance(item, dict | list)
         ]

@@ -8,6 +8,7 @@ from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 
 from toto_django.codecs.base import Codec, Malformed, as_plain, as_text, check_depth, key_text
+from toto_django.conf import settings
 
 __all__ = ["BSONCodec"]
 
@@ -16,6 +17,8 @@ SMALLEST_LEVEL = 7
 
 
 class BSONCodec(Codec):
+    """Options are those of bson's CodecOptions."""
+
     name = "bson"
     media_types = ("application/bson",)
     content_type = "application/bson"
@@ -28,7 +31,7 @@ class BSONCodec(Codec):
             value = bson.decode(body, self.options)
         except (BSONError, ValueError, OverflowError, RecursionError) as error:
             raise Malformed(f"The body is not BSON: {error}.") from None
-        if len(body) > SMALLEST_LEVEL * 64:
+        if len(body) > SMALLEST_LEVEL * settings.MAX_DEPTH:
             check_depth(value)
         return value
 
@@ -43,12 +46,10 @@ class BSONCodec(Codec):
         """The value itself where BSON has its type, else its text."""
         if isinstance(value, bytearray | memoryview):
             return bytes(value)
-        if isinstance(value, datetime.datetime):
-            return value
         try:
             bson.encode({"": value}, codec_options=self.options)
         except (BSONError, ValueError, OverflowError) as error:
-            if isinstance(value, str | bytes | int | float):
+            if isinstance(value, str | bytes | int | float | datetime.datetime):
                 raise ValueError(str(error)) from error
             return as_text(value)
         return value

@@ -5,13 +5,14 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from django.conf import settings as django_settings
-from django.core.exceptions import SuspiciousOperation
+from django.core.exceptions import RequestDataTooBig, SuspiciousOperation
 from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.http.multipartparser import MultiPartParser, MultiPartParserError
 from django.utils.http import parse_header_parameters
 
 from toto_django.codecs.base import Malformed
 from toto_django.codecs.json import JSONCodec
+from toto_django.exceptions import TooLarge
 
 __all__ = ["FormCodec", "MultipartCodec", "query_arguments"]
 
@@ -33,13 +34,16 @@ class MultipartCodec(JSONCodec):
     media_types = ("multipart/form-data",)
 
     def loads(self, body: bytes, content_type: str = "") -> dict[str, Any]:
-        meta = {"CONTENT_TYPE": content_type, "CONTENT_LENGTH": str(len(body))}
+        media_type, _, parameters = content_type.partition(";")
+        meta = {"CONTENT_TYPE": f"{media_type.lower()};{parameters}", "CONTENT_LENGTH": str(len(body))}
         try:
             parser = MultiPartParser(meta, BytesIO(body), [_InMemory()], "utf-8")
             _, options = parse_header_parameters(content_type)
             if b"--" + options["boundary"].encode() not in body:
                 raise Malformed("The body does not hold its boundary.")
             arguments, files = parser.parse()
+        except RequestDataTooBig as error:
+            raise TooLarge(str(error)) from None
         except (MultiPartParserError, SuspiciousOperation, ValueError) as error:
             raise Malformed(f"The body is not a multipart form: {error}") from None
         return {

@@ -11,6 +11,8 @@ __all__ = ["JSONCodec"]
 
 
 class JSONCodec(Codec):
+    """The standard library's, made strict."""
+
     name = "json"
     media_types = ("application/json",)
     content_type = "application/json"

@@ -26,7 +26,7 @@ class MessagePackCodec(Codec):
         try:
             value = _unpack(body)
         except (msgpack.UnpackException, ValueError, TypeError, OverflowError, RecursionError) as error:
-            raise Malformed(f"The body is not MessagePack: {error or type(error).__name__}.") from None
+            raise Malformed(f"The body is not MessagePack: {str(error) or type(error).__name__}.") from None
         if len(body) > settings.MAX_DEPTH:
             check_depth(value)
         return value

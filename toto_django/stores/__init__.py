@@ -34,10 +34,12 @@ def get_store(alias: str) -> Store:
 
 
 def account_store() -> Store:
+    """The store that TOTO["ACCOUNTS"] names."""
     return get_store(settings.ACCOUNTS)
 
 
 def session_store() -> Store:
+    """The store that TOTO["SESSIONS"] names."""
     return get_store(settings.SESSIONS)
 
 

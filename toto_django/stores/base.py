@@ -74,8 +74,8 @@ class Store:
         """What ``request.user`` is for this account in Django and DRF views; None when unknown."""
         raise NotImplementedError
 
-    def set_password(self, user_id: str, password: str) -> bool:
-        """False when there is no such account."""
+    def set_password(self, user_id: str, password: str, replacing: str | None = None) -> bool:
+        """Given the hash it replaces, only if that is still the account's. False when nothing was set."""
         raise NotImplementedError
 
     def change_properties(self, user_id: str, changed: Mapping[str, Any], removed: Iterable[str]) -> bool:
@@ -135,9 +135,9 @@ class Store:
         """See get_user."""
         return await run_in_worker(self.get_user, user_id)
 
-    async def aset_password(self, user_id: str, password: str) -> bool:
+    async def aset_password(self, user_id: str, password: str, replacing: str | None = None) -> bool:
         """See set_password."""
-        return await run_in_worker(self.set_password, user_id, password)
+        return await run_in_worker(self.set_password, user_id, password, replacing)
 
     async def achange_properties(
         self, user_id: str, changed: Mapping[str, Any], removed: Iterable[str]

@@ -24,7 +24,7 @@ from django.db import (
 from django.db.models import F
 
 from toto_django.conf import settings
-from toto_django.exceptions import InvalidParameters, Unavailable, UserIDExists
+from toto_django.exceptions import InvalidParameters, InvalidUserID, Unavailable, UserIDExists
 from toto_django.models import AccountProperties, Session
 from toto_django.stores.base import AccountRecord, Conflict, Gone, SessionRecord, Store
 from toto_django.stores.ids import hashed_session_id, new_session_id
@@ -89,6 +89,9 @@ class DatabaseStore(Store):
     @_guarded
     def create_account(self, user_id: str, password: str, properties: Mapping[str, Any]) -> None:
         model = account_model()
+        longest = model._meta.get_field(username_field(model)).max_length  # type: ignore[union-attr]
+        if longest is not None and len(user_id) > longest:
+            raise InvalidUserID
         account = model(**{username_field(model): user_id, "password": password})
         try:
             with transaction.atomic(using=self._database(model)):
@@ -109,9 +112,14 @@ class DatabaseStore(Store):
         return self._find(self._accounts, user_id)
 
     @_guarded
-    def set_password(self, user_id: str, password: str) -> bool:
+    def set_password(self, user_id: str, password: str, replacing: str | None = None) -> bool:
         account = self._find(self._accounts, user_id)
-        return account is not None and self._accounts.filter(pk=account.pk).update(password=password) > 0
+        if account is None:
+            return False
+        accounts = self._accounts.filter(pk=account.pk)
+        return (accounts if replacing is None else accounts.filter(password=replacing)).update(
+            password=password
+        ) > 0
 
     @_guarded
     def change_properties(self, user_id: str, changed: Mapping[str, Any], removed: Iterable[str]) -> bool:
@@ -126,6 +134,8 @@ class DatabaseStore(Store):
             properties = {**self._read_properties(account), **changed}
             for name in removed:
                 properties.pop(name, None)
+                if name in settings.ACCOUNT_FIELDS:
+                    properties[name] = account._meta.get_field(name).get_default()
             self._write_properties(account, properties)
             return True
 
@@ -165,7 +175,7 @@ class DatabaseStore(Store):
 
     @_guarded
     def renew_session(self, record: SessionRecord, expires: float) -> SessionRecord:
-        session = self._sessions.filter(id_hash=hashed_session_id(record.session_id))
+        session = self._sessions.filter(id_hash=hashed_session_id(record.session_id), expires__gt=time.time())
         session.filter(expires__lt=expires).update(expires=expires)
         return SessionRecord(record.session_id, record.user_id, expires, record.state, record.version)
 

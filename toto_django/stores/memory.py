@@ -11,7 +11,7 @@ from toto_django.exceptions import UserIDExists
 from toto_django.stores.base import AccountRecord, Conflict, Gone, SessionRecord, Store
 from toto_django.stores.ids import hashed_session_id, new_session_id
 
-__all__ = ["MemoryStore"]
+__all__ = ["MemoryStore", "MemoryUser"]
 
 
 @dataclass(frozen=True)
@@ -31,6 +31,8 @@ class MemoryUser:
 
 
 class MemoryStore(Store):
+    """Every process has accounts and sessions of its own."""
+
     def __init__(self, alias: str, options: Mapping[str, Any]) -> None:
         super().__init__(alias, options)
         self._lock = RLock()
@@ -56,10 +58,10 @@ class MemoryStore(Store):
         account = self._accounts.get(user_id)
         return account and MemoryUser(account.user_id, account.is_active)
 
-    def set_password(self, user_id: str, password: str) -> bool:
+    def set_password(self, user_id: str, password: str, replacing: str | None = None) -> bool:
         with self._lock:
             account = self._accounts.get(user_id)
-            if account is None:
+            if account is None or replacing not in (None, account.password):
                 return False
             self._accounts[user_id] = replace(account, password=password)
             return True
@@ -76,13 +78,14 @@ class MemoryStore(Store):
             return True
 
     def delete_account(self, user_id: str) -> bool:
-        return self._accounts.pop(user_id, None) is not None
+        with self._lock:
+            return self._accounts.pop(user_id, None) is not None
 
     def create_session(self, user_id: str, expires: float, state: bytes = b"") -> SessionRecord:
         session_id = new_session_id()
         record = SessionRecord(session_id, user_id, expires, state, 0)
-        self._sessions[hashed_session_id(session_id)] = replace(record, session_id="")
-        return record
+        with self._lock:
+            return self._keep(record)
 
     def load_sessions(self, session_ids: Iterable[str]) -> dict[str, SessionRecord]:
         now = time.time()
@@ -105,12 +108,13 @@ class MemoryStore(Store):
     def renew_session(self, record: SessionRecord, expires: float) -> SessionRecord:
         with self._lock:
             kept = self.load_session(record.session_id)
-            if kept is not None:
+            if kept is not None and kept.expires < expires:
                 self._keep(replace(kept, expires=expires))
             return replace(record, expires=expires)
 
     def delete_session(self, session_id: str) -> bool:
-        return self._sessions.pop(hashed_session_id(session_id), None) is not None
+        with self._lock:
+            return self._sessions.pop(hashed_session_id(session_id), None) is not None
 
     def delete_sessions_of(self, user_id: str) -> int:
         return self._delete(lambda record: record.user_id == user_id)

@@ -1,0 +1,1 @@
+"""Replays the recorded exchanges of tests/wire and compares the answers."""

@@ -1,0 +1,75 @@
+"""Which recording is replayed how: transports, stores and settings."""
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from tests.conformance import recordings
+from tests.conformance.recordings import Recording
+from tests.conformance.servers import GunicornTransport, UvicornTransport
+from tests.conformance.transports import AsgiTransport, Transport, WsgiTransport
+
+NOT_YET = {"f_chat": "events", "f_events_1proc": "events", "f_events_2proc": "events"}
+"""Recordings that cannot be replayed yet, and what they wait for."""
+
+CUSTOM_SIGNING = {
+    "c_hmac_custom": {
+        "HMAC_VERIFY": "tests.service.signing.verify",
+        "HMAC_SIGN": "tests.service.signing.sign",
+    },
+    "c_hmac_custom_doc": {"HMAC_VERIFY": "tests.service.signing.verify"},
+}
+MEMORY = {"STORES": {"default": {"BACKEND": "toto_django.stores.memory.MemoryStore"}}}
+
+IN_PROCESS: Mapping[str, Callable[[], Transport]] = {"wsgi": WsgiTransport, "asgi": AsgiTransport}
+SERVERS = {"gunicorn": GunicornTransport, "uvicorn": UvicornTransport}
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Run:
+    """One replay."""
+
+    file: str
+    transport: str
+    strict: bool = False
+    memory: bool = False
+
+    def __str__(self) -> str:
+        variant = "strict " * self.strict + "memory " * self.memory
+        return f"{self.file} {variant}{self.transport}"
+
+    @property
+    def recording(self) -> Recording:
+        return recordings.load(self.file)
+
+    def toto(self) -> dict[str, Any]:
+        """The TOTO settings."""
+        return {
+            **self.recording.settings,
+            **CUSTOM_SIGNING.get(self.file, {}),
+            **(MEMORY if self.memory else {}),
+            **({"HMAC_REQUIRED": True} if self.strict else {}),
+        }
+
+    def urlconf(self) -> str:
+        return "tests.service.mounted_urls" if self.recording.mounted_at else "tests.service.urls"
+
+    def environment(self, database: str) -> dict[str, str]:
+        """What tests.service.settings of a server process reads."""
+        return {
+            "TOTO_TEST_TOTO": json.dumps(self.toto()),
+            "TOTO_TEST_URLCONF": self.urlconf(),
+            "TOTO_TEST_NAME": database,
+        }
+
+
+def all_runs() -> Iterator[Run]:
+    """Every recording over every transport; the variants besides."""
+    for file in recordings.names():
+        for transport in (*IN_PROCESS, *SERVERS):
+            yield Run(file=file, transport=transport)
+            if any(case.strict for case in recordings.load(file).cases):
+                yield Run(file=file, transport=transport, strict=True)
+        if file not in NOT_YET and not file.startswith(("a_none", "d_", "g_")):
+            yield Run(file=file, transport="asgi", memory=True)

@@ -1,0 +1,48 @@
+"""Every recording, over every transport."""
+
+from collections import Counter
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+from django.db import connection
+from django.test import override_settings
+
+from tests.conformance.replay import CATEGORIES, Outcome, Replay
+from tests.conformance.runs import IN_PROCESS, NOT_YET, SERVERS, Run, all_runs
+from tests.conformance.transports import Transport
+from tests.service import journal, settings
+
+Record = Callable[[str, object], None]
+
+
+@pytest.mark.django_db(transaction=True)
+@pytest.mark.parametrize("run", list(all_runs()), ids=str)
+def test_answers_as_recorded(run: Run, record_property: Record) -> None:
+    if run.file in NOT_YET:
+        waiting = len(run.recording.cases)
+        record_property("conformance", (str(run), f"not yet: {NOT_YET[run.file]} ({waiting} cases)"))
+        pytest.skip(f"not yet: {NOT_YET[run.file]}")
+    with override_settings(**_settings(run)), _transport(run) as transport:
+        journal.entries.clear()
+        outcomes = Replay(run.recording, transport, run.strict).run()
+    failed = [outcome for outcome in outcomes if outcome.problems]
+    record_property("conformance", (str(run), [*_counts(outcomes), len(failed)]))
+    if failed:
+        pytest.fail("\n".join(map(str, failed)), pytrace=False)
+
+
+def _settings(run: Run) -> dict[str, Any]:
+    return {**run.recording.django, "TOTO": settings.TOTO | run.toto(), "ROOT_URLCONF": run.urlconf()}
+
+
+def _transport(run: Run) -> Transport:
+    if run.transport in IN_PROCESS:
+        return IN_PROCESS[run.transport]()
+    return SERVERS[run.transport](run.environment(str(connection.settings_dict["NAME"])))
+
+
+def _counts(outcomes: list[Outcome]) -> list[int]:
+    counts = Counter(outcome.category for outcome in outcomes)
+    assert counts.keys() <= set(CATEGORIES), f"no column for {counts.keys() - set(CATEGORIES)}"
+    return [counts[category] for category in CATEGORIES]

@@ -1,0 +1,1 @@
+"""Methods that register themselves with `method`, several to a module."""

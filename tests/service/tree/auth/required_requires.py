@@ -1,0 +1,10 @@
+# ruff: noqa: F403, F405
+from typing import Any
+
+from toto_django.invocation import *
+
+
+@authenticated
+@requires("x")
+def invoke(handler: Any, parameters: Any) -> Any:
+    return {"x": parameters["x"]}

@@ -1,0 +1,9 @@
+from typing import Any
+
+from toto_django.invocation import raw_response
+
+
+@raw_response
+def invoke(handler: Any, parameters: Any) -> Any:
+    handler.response_type = "text/html"
+    return "<h1>hi</h1>"

@@ -1,0 +1,6 @@
+import os
+from typing import Any
+
+
+def invoke(handler: Any, parameters: Any) -> Any:
+    return {"pid": os.getpid()}

@@ -1,0 +1,300 @@
+"""System checks: each id is provoked by its trap and silent without it."""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from django.core.checks import CheckMessage, run_checks
+
+from toto_django import checks, receivers
+from toto_django.conf import Setting, Settings
+from toto_django.middleware import TotoMiddleware
+from toto_django.registry import MethodRegistry, Problem, registry
+
+Toto = Callable[..., None]
+
+MIDDLEWARE = "toto_django.middleware.TotoMiddleware"
+GZIP = "django.middleware.gzip.GZipMiddleware"
+MEMORY = {"default": {"BACKEND": "toto_django.stores.memory.MemoryStore"}}
+DATABASE = "toto_django.stores.database.DatabaseStore"
+
+NOT_NUMBERS: list[Any] = ["1", None, True, [], float("nan"), float("inf")]
+BAD_VALUES: dict[str, list[Any]] = {
+    "METHOD_MODULES": ["methods", 5, None, [5], [""]],
+    "METHOD_SELECT": ["URL", None, ["url"]],
+    "BUILTIN_METHODS": [None, 1, "no"],
+    "NONE_RESULT": [None, "none", []],
+    "EXPOSE_ERRORS": [0, "yes"],
+    "CODECS": [None, [], {}, "json", ["json", "xml"], {"json": None}, {"xml": {}}, [["json"]]],
+    "MAX_BODY": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MAX_BATCH": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MAX_DEPTH": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MAX_PROPERTIES": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MAX_STATE": [*NOT_NUMBERS, 0, -1, 1.5],
+    "THREADS": [*NOT_NUMBERS, 0, -1, 1.5],
+    "STORES": [
+        *(None, 5, {}, [], "default"),
+        *({"default": store} for store in (None, {}, {"BACKEND": ""})),
+        {"default": {"BACKEND": DATABASE, "OPTIONS": []}},
+        {"default": {"BACKEND": DATABASE, "NAME": "x"}},
+    ],
+    "ACCOUNTS": [None, "", 5, ["default"]],
+    "SESSIONS": [None, "", 5, ["default"]],
+    "ACCOUNT_MODEL": [None, "", 5],
+    "ACCOUNT_FIELDS": ["name", None, 5, [5]],
+    "STATE_SERIALIZER": [None, "yaml", []],
+    "SESSION_TTL": [*NOT_NUMBERS, 0, -1],
+    "ANON_SESSION_TTL": [*NOT_NUMBERS, 0, -1],
+    "SESSION_RENEW": [*NOT_NUMBERS, -1],
+    "ANON_SESSION_RENEW": [*NOT_NUMBERS, -1],
+    "SESSION_RENEW_INTERVAL": ["1", True, [], float("nan"), float("inf"), -1],
+    "HMAC": ["", "sha1", True, []],
+    "HMAC_REQUIRED": [None, 1, "no"],
+    "HMAC_LEGACY_BYTES": [None, 1, "no"],
+    "HMAC_VERIFY": [5, "", []],
+    "HMAC_SIGN": [5, "", []],
+    "USE_COOKIES": [None, 1, "no"],
+    "SECURE_COOKIES": [None, 1, "no"],
+    "COOKIE_DOMAIN": ["", 5],
+    "ALLOW_ORIGIN": [None, "", 5, [5], [None]],
+}
+GOOD_VALUES: dict[str, list[Any]] = {
+    "METHOD_MODULES": [[], ("tests.service.tree",)],
+    "CODECS": [["json"], ("bson",), {"msgpack": {"use_bin_type": False}}],
+    "STORES": [MEMORY, {"default": {"BACKEND": DATABASE, "OPTIONS": {}}, "other": MEMORY["default"]}],
+    "SESSION_RENEW": [0, 0.5],
+    "SESSION_RENEW_INTERVAL": [None, 0, 60],
+    "HMAC": [None, "session_key"],
+    "HMAC_VERIFY": [None, "tests.service.signing.verify", print],
+    "HMAC_SIGN": [None, "tests.service.signing.sign", print],
+    "COOKIE_DOMAIN": [None, "example.test"],
+    "ALLOW_ORIGIN": ["*", "https://a.test", ["https://a.test"], []],
+}
+
+
+def ids(messages: list[CheckMessage]) -> set[str]:
+    return {str(message.id).removeprefix("toto_django.") for message in messages}
+
+
+def found() -> set[str]:
+    """The ids of everything ``manage.py check`` says about the app."""
+    return ids(run_checks(tags=["toto_django"]))
+
+
+def test_configuration_of_the_tests_is_silent() -> None:
+    assert found() == set()
+
+
+# Settings
+
+
+def test_every_setting_has_a_bad_value_here() -> None:
+    assert {setting.name for setting in Settings.all()} == BAD_VALUES.keys()
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [(setting, value) for setting in Settings.all() for value in BAD_VALUES.get(setting.name, [])],
+    ids=lambda value: value.name if isinstance(value, Setting) else repr(value),
+)
+def test_bad_value_is_an_error_and_no_crash(setting: Setting[Any], value: Any, toto: Toto) -> None:
+    toto(**{setting.name: value})
+    [message] = [message for message in checks.check_settings(None) if message.id == setting.check_id]
+    assert message.msg == f"TOTO['{setting.name}'] must be {setting.expects}."
+    assert setting.check_id.removeprefix("toto_django.") in found()
+    checks.check_deployment(None)
+
+
+@pytest.mark.parametrize(
+    ("setting", "value"),
+    [
+        (setting, value)
+        for setting in Settings.all()
+        for value in [setting.default, *GOOD_VALUES.get(setting.name, [])]
+    ],
+    ids=lambda value: value.name if isinstance(value, Setting) else repr(value)[:40],
+)
+def test_good_value_is_silent(setting: Setting[Any], value: Any, toto: Toto) -> None:
+    toto(**{setting.name: value})
+    assert ids(checks.check_settings(None)) == set()
+
+
+@pytest.mark.parametrize("name", ["METHOD_MODULES", "STORES", "ACCOUNTS", "ACCOUNT_MODEL"])
+def test_bad_value_does_not_stop_the_start(name: str, toto: Toto) -> None:
+    for value in BAD_VALUES[name]:
+        toto(**{name: value})
+        MethodRegistry().discover()
+        receivers.connect_all()
+
+
+def test_unknown_key_is_an_error_with_a_hint(toto: Toto) -> None:
+    toto(max_bodi=5, zzz=1)
+    messages = {message.msg: message.hint for message in run_checks(tags=["toto_django"])}
+    assert messages == {
+        "TOTO has no key 'max_bodi'.": "Did you mean 'MAX_BODY'?",
+        "TOTO has no key 'zzz'.": None,
+    }
+    assert found() == {"E001"}
+
+
+@pytest.mark.parametrize("value", [None, [], "x", 5])
+def test_toto_that_is_no_dict_is_an_error_and_no_crash(settings: Any, value: Any) -> None:
+    settings.TOTO = value
+    assert "E002" in found()
+    MethodRegistry().discover()
+    receivers.connect_all()
+
+
+# Hooks and stores
+
+
+@pytest.mark.parametrize("name", ["HMAC_VERIFY", "HMAC_SIGN"])
+@pytest.mark.parametrize("path", ["no.such.module", "tests.service.signing.nothing", "nodots"])
+def test_hook_that_cannot_be_imported_is_an_error(toto: Toto, name: str, path: str) -> None:
+    toto(**{name: path})
+    assert found() == {"E003"}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [
+        {"ACCOUNTS": "other"},
+        {"SESSIONS": "other"},
+        {"STORES": {"default": {"BACKEND": "no.such.Store"}}},
+        {"STORES": {"default": {"BACKEND": "toto_django.stores.ids.new_session_id"}}},
+    ],
+    ids=["accounts", "sessions", "no class", "another class"],
+)
+def test_store_that_cannot_be_made_is_an_error(toto: Toto, keys: dict[str, Any]) -> None:
+    toto(**keys)
+    assert found() == {"E004"}
+
+
+@pytest.mark.parametrize("model", ["nothing", "no.Model", "toto_django.Session", "a.b.c"])
+def test_account_model_that_is_none_is_an_error(toto: Toto, model: str) -> None:
+    toto(ACCOUNT_MODEL=model)
+    assert found() == {"E005"}
+
+
+def test_account_model_does_not_matter_where_accounts_are_elsewhere(toto: Toto) -> None:
+    toto(ACCOUNT_MODEL="no.Model", STORES=MEMORY)
+    assert found() == set()
+
+
+@pytest.mark.parametrize(
+    "field", ["nothing", "is_superuser", "password", "is_active", "username", "id", "groups"]
+)
+def test_account_field_that_clients_may_not_write_is_an_error(toto: Toto, field: str) -> None:
+    toto(ACCOUNT_MODEL="auth.User", ACCOUNT_FIELDS=[field])
+    assert found() == {"E006"}
+
+
+def test_account_fields_of_the_model_are_silent(toto: Toto) -> None:
+    toto(ACCOUNT_MODEL="auth.User", ACCOUNT_FIELDS=["first_name", "email"])
+    assert found() == set()
+
+
+# Methods
+
+
+@pytest.fixture
+def problems() -> Iterator[list[Problem]]:
+    before = list(registry.problems)
+    yield registry.problems
+    registry.problems[:] = before
+
+
+@pytest.mark.parametrize(("kind", "check_id"), [("duplicate", "E011"), ("import", "E012"), ("name", "E013")])
+def test_problem_of_the_registry_is_an_error(problems: list[Problem], kind: str, check_id: str) -> None:
+    problems.append(Problem(kind, "here", "this"))
+    [message] = run_checks(tags=["toto_django"])
+    assert (message.id, message.msg) == (f"toto_django.{check_id}", "here: this")
+
+
+# Middleware
+
+
+@pytest.mark.parametrize(
+    ("middleware", "expected"),
+    [
+        ([], {"W001"}),
+        ([GZIP], {"W001"}),
+        ([MIDDLEWARE, GZIP], {"W002"}),
+        ([GZIP, MIDDLEWARE], set()),
+        ([MIDDLEWARE], set()),
+    ],
+    ids=["none", "another", "above gzip", "below gzip", "alone"],
+)
+def test_place_of_the_middleware(settings: Any, middleware: list[str], expected: set[str]) -> None:
+    settings.MIDDLEWARE = middleware
+    assert found() == expected
+    assert checks.MIDDLEWARE == MIDDLEWARE
+    assert TotoMiddleware.sync_capable
+    assert TotoMiddleware.async_capable
+
+
+# Deployment
+
+SAFE = {"HMAC": "user_id", "EXPOSE_ERRORS": False}
+
+
+@pytest.mark.parametrize(
+    ("keys", "django", "check_id"),
+    [
+        ({}, {"SECURE_SSL_REDIRECT": False}, "W011"),
+        ({"HMAC_REQUIRED": False}, {}, "W012"),
+        ({"STATE_SERIALIZER": "pickle"}, {}, "W013"),
+        ({"EXPOSE_ERRORS": True}, {}, "W014"),
+        ({"EXPOSE_ERRORS": None}, {"DEBUG": True}, "W014"),
+        ({"USE_COOKIES": True}, {}, "W015"),
+        ({"STORES": MEMORY}, {}, "W016"),
+    ],
+)
+def test_risk_of_a_deployment_is_a_warning(
+    toto: Toto, settings: Any, keys: dict[str, Any], django: dict[str, Any], check_id: str
+) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    toto(**SAFE)
+    assert deployment() == set(), "silent without the risk"
+    for name, value in django.items():
+        setattr(settings, name, value)
+    toto(**{**SAFE, **keys})
+    assert deployment() == {check_id}
+
+
+def deployment() -> set[str]:
+    """The app's part of ``manage.py check --deploy``."""
+    messages = run_checks(tags=["security"], include_deployment_checks=True)
+    return ids([message for message in messages if str(message.id).startswith("toto_django.")])
+
+
+@pytest.mark.parametrize("keys", [{"HMAC": None}, {"HMAC": "session_key"}])
+def test_user_ids_as_keys_are_the_only_risk_without_https(
+    toto: Toto, settings: Any, keys: dict[str, Any]
+) -> None:
+    settings.SECURE_SSL_REDIRECT = False
+    toto(**{**SAFE, **keys})
+    assert deployment() == set()
+
+
+def test_cookies_for_named_origins_are_silent(toto: Toto, settings: Any) -> None:
+    settings.SECURE_SSL_REDIRECT = True
+    toto(**SAFE, USE_COOKIES=True, ALLOW_ORIGIN=["https://a.test"])
+    assert deployment() == set()
+
+
+# All of them
+
+
+def test_every_id_in_the_source_is_provoked_here() -> None:
+    source = Path(checks.__file__).read_text()
+    here = Path(__file__).read_text()
+    used = set(re.findall(r'"toto_django\.([EW]\d{3})"', source))
+    assert used == {one for one in used if f'"{one}"' in here}
+
+
+def test_codec_option_that_does_not_exist_is_an_error(toto: Toto) -> None:
+    toto(CODECS={"json": {}, "msgpack": {"no_such_option": 1}})
+    assert found() == {"E106"}
