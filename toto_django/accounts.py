@@ -1,4 +1,4 @@
-"""Accounts: creating, authenticating, passwords, properties (PROTOCOL.md section 8).
+"""Accounts: creating, authenticating, passwords, properties (docs/protocol.md section 8).
 
 These functions hash passwords, so they take their time: under ASGI they run in worker
 threads (``run_in_worker``), never on the event loop.
@@ -48,7 +48,7 @@ RESERVED: Final = {"user_id", "password", "new_password"}
 
 
 def normalize_user_id(user_id: Any) -> str:
-    """The one form of an id: NFKC and case-folded, as PRECIS UsernameCaseMapped (PROTOCOL.md 8.1, 8.3).
+    """The one form of an id: NFKC and case-folded, as PRECIS UsernameCaseMapped (docs/protocol.md 8.1, 8.3).
 
     Raises InvalidUserID for what can be no id.
     """

@@ -219,7 +219,7 @@ async def _abegun(
 
 
 async def _aanswered(method: Method, handler: Handler) -> Answer:
-    """Wait for a method that answers later; HEAD does not (PROTOCOL.md 2.3)."""
+    """Wait for a method that answers later; HEAD does not (docs/protocol.md 2.3)."""
     if handler.headers_only:
         return NOTHING
     answer = await handler.reply.wait()
@@ -261,7 +261,7 @@ def _transactions() -> Iterator[None]:
 
 @asynccontextmanager
 async def _closing() -> AsyncIterator[Invoked]:
-    """Tell every method invoked within when the client leaves before the answer (PROTOCOL.md 10.4)."""
+    """Tell every method invoked within when the client leaves before the answer (docs/protocol.md 10.4)."""
     invoked: Invoked = []
     try:
         yield invoked

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from toto_django.codecs.base import Codec, Malformed
 from toto_django.codecs.bson import BSONCodec
 from toto_django.codecs.msgpack import MessagePackCodec
+from toto_django.conf import settings
 from toto_django.exceptions import InvalidHMAC, Unavailable
 from toto_django.sessions import Session
 from toto_django.stores import account_store
@@ -27,7 +28,7 @@ class _CodecParser(BaseParser):
         self, stream: IO[Any], media_type: str | None = None, parser_context: Mapping[str, Any] | None = None
     ) -> Any:
         try:
-            return self.codec.loads(stream.read(), media_type or "")
+            return self.codec.loads(_read(stream), media_type or "")
         except Malformed as error:
             raise ParseError(error.value) from None
 
@@ -44,6 +45,13 @@ class _CodecRenderer(BaseRenderer):
         renderer_context: Mapping[str, Any] | None = None,
     ) -> bytes:
         return b"" if data is None else self.codec.dumps(data)
+
+
+def _read(stream: IO[Any]) -> bytes:
+    body: bytes = stream.read(settings.MAX_BODY + 1)
+    if len(body) > settings.MAX_BODY:
+        raise _ContentTooLarge(f"The body is larger than {settings.MAX_BODY} bytes.")
+    return body
 
 
 class BSONParser(_CodecParser):
@@ -107,6 +115,10 @@ class TotoAuthentication(BaseAuthentication):
 
     def authenticate_header(self, request: Request) -> str:
         return "Toto"
+
+
+class _ContentTooLarge(APIException):
+    status_code = status.HTTP_413_REQUEST_ENTITY_TOO_LARGE
 
 
 class _ServiceUnavailable(APIException):

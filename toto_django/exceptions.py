@@ -1,4 +1,4 @@
-"""The errors of the wire, one class per code (PROTOCOL.md section 1).
+"""The errors of the wire, one class per code (docs/protocol.md section 1).
 
 TotoException
 ├── ServerError            1000     ├── InvalidUserID        1010
@@ -174,5 +174,5 @@ class Unavailable(TotoException):
 
 
 def _shortened(name: str) -> str:
-    """A name from the wire, cut for messages (PROTOCOL.md 3.4)."""
+    """A name from the wire, cut for messages (docs/protocol.md 3.4)."""
     return name if len(name) <= MAX_NAME else name[:MAX_NAME] + "…"

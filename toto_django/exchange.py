@@ -118,7 +118,7 @@ class Exchange:
             self.session.ended = True
 
     def session_to_wire(self) -> dict[str, Any] | None:
-        """The ``session`` member of an answer (PROTOCOL.md 7.3, 13.3)."""
+        """The ``session`` member of an answer (docs/protocol.md 7.3, 13.3)."""
         session = self.session
         if session is None:
             return None
@@ -173,7 +173,7 @@ class Exchange:
         return key is not None
 
     def sign_answer(self, body: bytes) -> str | None:
-        """The x-toto-hmac of an answer; None for one that is not signed (PROTOCOL.md 13.3)."""
+        """The x-toto-hmac of an answer; None for one that is not signed (docs/protocol.md 13.3)."""
         scheme, session = current_scheme(), self.session
         if scheme is None or session is None or self.is_signed is False:
             return None
@@ -184,7 +184,7 @@ class Exchange:
 
 
 def login_result(session: Session) -> dict[str, Any]:
-    """The result of account.create and account.login (PROTOCOL.md 8.2)."""
+    """The result of account.create and account.login (docs/protocol.md 8.2)."""
     result = {"session_id": session.session_id, "expires": session.expires, "user_id": session.user_id}
     return result if session.key is None else {**result, "key": session.key}
 

@@ -1,4 +1,4 @@
-"""The decorators of methods, under the module name that Toto gave them (PROTOCOL.md 7.7, 9, 10.1).
+"""The decorators of methods, under the module name that Toto gave them (docs/protocol.md 7.7, 9, 10.1).
 
 Each adds a `Policy` to one `Method`, or sets its flag; they stand in any order, above or
 below `toto_django.method`, on ``def`` and ``async def`` alike. Where several refuse a

@@ -52,7 +52,7 @@ class Result:
 
     @property
     def is_nothing(self) -> bool:
-        """True for a method that returned None without having answered (PROTOCOL.md 5.2)."""
+        """True for a method that returned None without having answered (docs/protocol.md 5.2)."""
         return self is NOTHING
 
     def to_wire(self) -> dict[str, Any]:
@@ -65,7 +65,7 @@ class Result:
         return envelope
 
     def to_member(self) -> dict[str, Any]:
-        """The form in a batch: an error alone, or always a ``result`` (PROTOCOL.md 6.2)."""
+        """The form in a batch: an error alone, or always a ``result`` (docs/protocol.md 6.2)."""
         if self.error is not ABSENT:
             return {"error": self.error}
         return {"result": None if self.result is ABSENT else self.result}
@@ -103,7 +103,7 @@ Answer = Result | Raw | Jsonp | Redirect
 
 
 def error_to_wire(error: BaseException) -> dict[str, Any]:
-    """``{"code", "value"}`` and the exception's public attributes (PROTOCOL.md 1.2, 1.3)."""
+    """``{"code", "value"}`` and the exception's public attributes (docs/protocol.md 1.2, 1.3)."""
     if isinstance(error, TotoException):
         extra = {name: value for name, value in vars(error).items() if not name.startswith("_")}
         return {**extra, "code": error.code, "value": error.value}
@@ -113,7 +113,7 @@ def error_to_wire(error: BaseException) -> dict[str, Any]:
 
 
 def as_member(answer: Answer) -> Mapping[str, Any]:
-    """The wire form of a batch member's answer; only ordinary results fit into one (PROTOCOL.md 6.3)."""
+    """The wire form of a batch member's answer; only ordinary results fit into one (docs/protocol.md 6.3)."""
     if isinstance(answer, Result):
         return answer.to_member()
     kind = type(answer).__name__.lower()

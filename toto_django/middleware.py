@@ -51,7 +51,7 @@ class TotoMiddleware:
 
 
 def _begin(request: HttpRequest) -> None:
-    """Attach the exchange; give a mount prefix without its slash the slash (PROTOCOL.md 3.5)."""
+    """Attach the exchange; give a mount prefix without its slash the slash (docs/protocol.md 3.5)."""
     request.toto = Exchange(  # type: ignore[attr-defined]
         request,
         given_session_id=given_session_id(request),

@@ -1,4 +1,4 @@
-"""The one answer of a call, given by whoever gives it first, from any thread (PROTOCOL.md 10.1, 10.2)."""
+"""The one answer of a call, by whoever gives it first, from any thread (docs/protocol.md 10.1, 10.2)."""
 
 import asyncio
 from collections.abc import AsyncIterator

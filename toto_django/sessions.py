@@ -1,4 +1,4 @@
-"""Sessions: creating, loading, renewing, ending, and the state they keep (PROTOCOL.md section 7)."""
+"""Sessions: creating, loading, renewing, ending, and the state they keep (docs/protocol.md section 7)."""
 
 import asyncio
 import random
@@ -13,6 +13,7 @@ from toto_django.serializers import SERIALIZERS
 from toto_django.signals import aemit, emit, session_created, session_ended
 from toto_django.signing import current_scheme
 from toto_django.stores import Conflict, Gone, SessionRecord, Store, session_store
+from toto_django.workers import run_in_worker
 
 __all__ = [
     "Session",
@@ -197,6 +198,8 @@ class Session(MutableMapping[str, Any]):
         raise Unavailable
 
     async def _arewritten(self, change: Callable[[State], Any]) -> SessionRecord:
+        if not self._store.native_async:
+            return await run_in_worker(self._rewritten, change)
         record = self._record
         for pause in _pauses():
             try:
@@ -283,7 +286,7 @@ async def aload_session(session_id: str) -> Session | None:
 
 
 def renew(session: Session) -> None:
-    """Move the expiry if it is due (PROTOCOL.md 7.4)."""
+    """Move the expiry if it is due (docs/protocol.md 7.4)."""
     expires = _due_expiry(session)
     if expires is not None:
         session._record = session._store.renew_session(session._record, expires)
@@ -338,7 +341,11 @@ def _existing(record: SessionRecord | None) -> SessionRecord:
 def _decoded(record: SessionRecord) -> State:
     if not record.state:
         return {}
-    return dict(SERIALIZERS[settings.STATE_SERIALIZER].loads(record.state))
+    serializer = settings.STATE_SERIALIZER
+    try:
+        return dict(SERIALIZERS[serializer].loads(record.state))
+    except Exception as error:
+        raise ServerError(f"The session's state is not {serializer}.") from error
 
 
 def _encoded(value: Any, name: str) -> bytes:

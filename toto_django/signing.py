@@ -1,4 +1,4 @@
-"""Signing schemes: HMAC-SHA1 over a message, base64 in ``x-toto-hmac`` (PROTOCOL.md section 13).
+"""Signing schemes: HMAC-SHA1 over a message, base64 in ``x-toto-hmac`` (docs/protocol.md section 13).
 
 A scheme says what is signed with which key; it sees bytes and text, no request object.
 """
@@ -137,7 +137,7 @@ def derived_keys(session_id: str) -> Iterator[str]:
 def low_bytes(body: bytes) -> bytes | None:
     """The body as the published JavaScript clients hash it: the low byte of each UTF-16 unit.
 
-    None when that reading equals the body or does not exist (PROTOCOL.md 13.4).
+    None when that reading equals the body or does not exist (docs/protocol.md 13.4).
     """
     if body.isascii():
         return None

@@ -134,7 +134,7 @@ def _read_post(request: HttpRequest, url_method: Any) -> _Incoming:
 
 
 def _read_empty(request: HttpRequest, content_type: str, url_method: Any) -> _Incoming:
-    """A POST without a body is a call without parameters, if the URL names the method (PROTOCOL.md 1.6)."""
+    """A POST without a body calls the method of its URL, without parameters (docs/protocol.md 1.6)."""
     try:
         codec = codec_for(content_type)
     except RequestError:
@@ -227,7 +227,7 @@ def _encoded(exchange: Exchange, codec: Codec, envelope: dict[str, Any]) -> Http
 
 
 def _dumps(codec: Codec, envelope: dict[str, Any]) -> bytes:
-    """Encode; what cannot be encoded becomes the error of that call or member alone (PROTOCOL.md 1.7)."""
+    """Encode; what cannot be encoded is an error of that call or member alone (docs/protocol.md 1.7)."""
     while True:
         try:
             return codec.dumps(envelope)
@@ -281,7 +281,7 @@ def _without_body(response: HttpResponse) -> HttpResponse:
 
 
 def _failure(exchange: Exchange, error: Exception) -> HttpResponse:
-    """A request that is no call: JSON with an HTTP status (PROTOCOL.md 1.6)."""
+    """A request that is no call: JSON with an HTTP status (docs/protocol.md 1.6)."""
     response = HttpResponse(status=error.status if isinstance(error, TotoException) else 200)
     if not isinstance(error, TotoException):
         logger.error("a request failed outside its method", exc_info=error)

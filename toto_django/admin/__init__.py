@@ -7,6 +7,7 @@ from django.core.exceptions import ImproperlyConfigured
 
 from toto_django.admin.accounts import AccountAdmin
 from toto_django.admin.sessions import SessionAdmin
+from toto_django.conf import Settings
 from toto_django.models import Account, Session
 from toto_django.stores import Store, account_store, session_store
 from toto_django.stores.database import DatabaseStore, account_model
@@ -16,6 +17,8 @@ __all__ = ["AccountAdmin", "SessionAdmin", "register"]
 
 def register(site: admin.AdminSite) -> None:
     """Add to a site what TOTO keeps in this app's own models."""
+    if Settings.invalid():
+        return  # A system check reports it.
     if _is_in_database(account_store) and account_model() is Account:
         site.register(Account, AccountAdmin)
     if _is_in_database(session_store):

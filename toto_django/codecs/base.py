@@ -58,7 +58,7 @@ class Codec:
 
 
 def as_text(value: Any) -> Any:
-    """The plain form of the types every format knows as text (PROTOCOL.md 5.4).
+    """The plain form of the types every format knows as text (docs/protocol.md 5.4).
 
     Raises TypeError for any other type.
     """

@@ -1,4 +1,4 @@
-"""BSON by pymongo: binary, dates, ObjectId and 64-bit integers are native (PROTOCOL.md 12.2)."""
+"""BSON by pymongo: binary, dates, ObjectId and 64-bit integers are native (docs/protocol.md 12.2)."""
 
 import datetime
 from typing import Any

@@ -1,4 +1,4 @@
-"""Forms: urlencoded, multipart, and the query of a URL; answered in JSON (PROTOCOL.md 4.3, 4.4)."""
+"""Forms: urlencoded, multipart, and the query of a URL; answered in JSON (docs/protocol.md 4.3, 4.4)."""
 
 from io import BytesIO
 from typing import Any

@@ -1,4 +1,4 @@
-"""JSON: UTF-8 in, ASCII out, neither NaN nor Infinity either way (PROTOCOL.md 1.4, 4.7)."""
+"""JSON: UTF-8 in, ASCII out, neither NaN nor Infinity either way (docs/protocol.md 1.4, 4.7)."""
 
 import json
 import math

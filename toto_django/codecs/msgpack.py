@@ -1,4 +1,4 @@
-"""MessagePack: text is str, bytes are bin; the old raw family is read too (PROTOCOL.md 12.2)."""
+"""MessagePack: text is str, bytes are bin; the old raw family is read too (docs/protocol.md 12.2)."""
 
 from typing import Any
 

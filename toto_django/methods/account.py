@@ -1,4 +1,4 @@
-"""account.create, account.login, account.logout, account.update (PROTOCOL.md section 8)."""
+"""account.create, account.login, account.logout, account.update (docs/protocol.md section 8)."""
 
 from typing import Any
 

@@ -1,4 +1,4 @@
-"""client_error: browsers report their errors (PROTOCOL.md 8.7)."""
+"""client_error: browsers report their errors (docs/protocol.md 8.7)."""
 
 import json
 import logging

@@ -98,6 +98,8 @@ class DatabaseStore(Store):
                 account.save(using=self._database(model), force_insert=True)
                 self._write_properties(account, dict(properties))
         except IntegrityError:
+            if not self._accounts.filter(**{username_field(model): user_id}).exists():
+                raise
             raise UserIDExists from None
 
     @_guarded

@@ -7,7 +7,7 @@ __all__ = ["hashed_session_id", "new_session_id"]
 
 
 def new_session_id() -> str:
-    """22 URL-safe characters, 128 random bits (PROTOCOL.md 7.2)."""
+    """22 URL-safe characters, 128 random bits (docs/protocol.md 7.2)."""
     return secrets.token_urlsafe(16)
 
 
