@@ -128,6 +128,12 @@ class TestCookies:
         expires = datetime.datetime.strptime(cookie["expires"], "%a, %d %b %Y %H:%M:%S GMT")
         assert expires.replace(tzinfo=datetime.UTC).timestamp() == pytest.approx(time.time() + 1000, abs=5)
 
+    def test_cookie_of_a_session_that_outlives_the_calendar_is_sent(
+        self, service: Service, toto: Toto
+    ) -> None:
+        toto(USE_COOKIES=True, SESSION_TTL=10**12)
+        assert set_cookie(log_in(service)).value
+
     def test_cookie_is_secure_over_https(self, service: Service, toto: Toto, settings: Any) -> None:
         settings.SECURE_PROXY_SSL_HEADER = ("HTTP_X_SCHEME", "https")
         toto(USE_COOKIES=True)

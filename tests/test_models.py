@@ -11,6 +11,7 @@ from django.core.management import call_command
 from django.db import IntegrityError, connection, models, transaction
 from django.forms import ModelForm, modelform_factory
 
+from tests.ids import stable_repr
 from toto_django import accounts
 from toto_django.models import Account, AccountProperties, ExactCharField, Session
 
@@ -118,7 +119,7 @@ def test_properties_of_new_objects_are_not_shared() -> None:
 @pytest.mark.parametrize(
     "value",
     [1, "text", [1], {"a": object()}, {"a": float("nan")}, None, []],
-    ids=repr,
+    ids=stable_repr,
 )
 def test_what_is_no_json_object_is_invalid(value: Any) -> None:
     account = Account(user_id="ann", password="!", properties=value)

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
+from tests.ids import stable_repr
 from toto_django.serializers import SERIALIZERS, pack, unpack
 
 KEPT = [
@@ -41,7 +42,7 @@ def types(value: Any) -> Any:
     return type(value)
 
 
-@pytest.mark.parametrize("value", KEPT, ids=repr)
+@pytest.mark.parametrize("value", KEPT, ids=stable_repr)
 def test_value_comes_back_as_it_was(value: Any) -> None:
     read = unpack(pack(value))
     assert read == value
@@ -139,7 +140,9 @@ def test_json_writes_text_that_other_programs_read() -> None:
     assert loads(b'{"a": [1, null, "\xc3\xa9"]}') == {"a": [1, None, "é"]}
 
 
-@pytest.mark.parametrize("value", [float("nan"), float("inf"), b"bytes", {1}, object(), CYCLE], ids=repr)
+@pytest.mark.parametrize(
+    "value", [float("nan"), float("inf"), b"bytes", {1}, object(), CYCLE], ids=stable_repr
+)
 def test_value_that_json_cannot_keep_is_an_error(value: Any) -> None:
     with pytest.raises((TypeError, ValueError, OverflowError)):
         SERIALIZERS["json"].dumps({"value": value})

@@ -197,6 +197,16 @@ def test_session_key_signs_method_uri_and_body_and_the_answer_with_its_session_i
     )
 
 
+def test_session_key_covers_the_uri_byte_by_byte_as_it_was_sent(wsgi: Service, toto: Toto) -> None:
+    toto(HMAC="session_key")
+    login, uri = wsgi.create(), "/auth.required?a=é".encode()
+    headers = {name.replace("_", "-"): value for name, value in keyed(login, b"GET" + uri).items()}
+    raw = uri.decode("latin-1")  # as WSGI hands bytes over
+    environ = {"RAW_URI": raw, "QUERY_STRING": raw.partition("?")[2]}
+    response = wsgi.client.generic("GET", "/auth.required", headers=headers, **environ)
+    assert response.json().get("error") is None
+
+
 def test_session_key_is_required_whatever_hmac_required_says(service: Service, toto: Toto) -> None:
     toto(HMAC="session_key", HMAC_REQUIRED=False)
     login = service.create()

@@ -137,8 +137,8 @@ def check_middleware(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         return [
             Warning(
                 f"'{MIDDLEWARE}' is not in MIDDLEWARE.",
-                hint="Calls work, but the project's own views have no request.toto, and other middleware "
-                "sees answers that are signed already. Put it at the end.",
+                hint="Put it at the end. Without it the project's own views have no request.toto, and calls "
+                "are not answered at their prefix without its slash.",
                 id="toto_django.W001",
             )
         ]

@@ -24,6 +24,9 @@ from toto_django.signing import SignedRequest
 
 __all__ = ["TotoMiddleware"]
 
+LAST_SECOND = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp()
+"""Dates end here."""
+
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
 
@@ -101,7 +104,7 @@ def _set_cookie(request: HttpRequest, response: HttpResponseBase, session: Sessi
     response.set_cookie(
         SESSION_COOKIE,
         cookie_signer().sign(session_id) if settings.SECURE_COOKIES else session_id,
-        expires=datetime.datetime.fromtimestamp(session.expires, datetime.UTC),
+        expires=datetime.datetime.fromtimestamp(min(session.expires, LAST_SECOND), datetime.UTC),
         domain=settings.COOKIE_DOMAIN,
         secure=request.is_secure(),
         httponly=True,

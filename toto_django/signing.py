@@ -32,8 +32,8 @@ KEY_SALT = b"toto_django.signing.session_key"
 class SignedRequest:
     """What a request's signature can cover.
 
-    ``uris`` are the readings of path and query: one where the server tells what was
-    sent, else those it may have been.
+    ``uris`` are the readings of path and query, a character a byte: one where the server
+    tells what was sent, else those it may have been.
     """
 
     method: str
@@ -105,7 +105,7 @@ class SessionKeyScheme(Scheme):
 
     def request_messages(self, request: SignedRequest) -> Iterator[bytes]:
         for uri in request.uris:
-            yield (request.method + uri).encode("utf-8", "surrogateescape") + request.body
+            yield f"{request.method}{uri}".encode("latin-1", "replace") + request.body
 
     def answer_message(self, session_id: str, body: bytes) -> bytes:
         return session_id.encode() + body
