@@ -1,18 +1,25 @@
-"""``application = get_asgi_application()``: Django's, with calls' bodies bounded before they are read.
+"""``application = get_asgi_application()``: Django's, with web sockets, and with bounded bodies.
 
 Django itself reads a whole body, however large, before any view is asked.
 """
 
+import re
 from collections.abc import Awaitable, Callable
 from typing import Any
 
 import django
+from django.conf import settings as django_settings
 from django.core.handlers.asgi import ASGIHandler
 from django.urls import Resolver404, resolve
 
 from toto_django.conf import settings
+from toto_django.consumers import TotoConsumer
+from toto_django.middleware import mount_prefix
+from toto_django.routing import SOCKET_PATH
 
 __all__ = ["ASGIApplication", "get_asgi_application"]
+
+NOT_FOUND = 4404
 
 Scope = dict[str, Any]
 Message = dict[str, Any]
@@ -21,13 +28,36 @@ Send = Callable[[Message], Awaitable[None]]
 
 
 class ASGIApplication:
-    """Passes every request to Django; a call's body ends where it exceeds MAX_BODY, and so is refused."""
+    """Requests go to Django, web sockets below the calls' prefix to `TotoConsumer`.
+
+    A call's body ends where it exceeds MAX_BODY, and so is refused.
+    """
 
     def __init__(self) -> None:
         self.django = ASGIHandler()
+        self.consumer = TotoConsumer.as_asgi()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and _may_be_long(scope) and _is_call(scope):
+        if scope["type"] == "lifespan":
+            await _lifespan(receive, send)
+        elif scope["type"] == "websocket":
+            await self._socket(scope, receive, send)
+        else:
+            await self._http(scope, receive, send)
+
+    async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
+        mounted_at = mount_prefix(django_settings.ROOT_URLCONF, "/") or "/"
+        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        found = re.match(SOCKET_PATH, path.removeprefix(mounted_at)) if path.startswith(mounted_at) else None
+        if found is None:
+            await receive()
+            await send({"type": "websocket.close", "code": NOT_FOUND})
+            return
+        scope["url_route"] = {"args": (), "kwargs": found.groupdict()}
+        await self.consumer(scope, receive, send)  # type: ignore[arg-type]
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if _may_be_long(scope) and _is_call(scope):
             receive = _bounded(scope, receive)
         await self.django(scope, receive, send)  # type: ignore[arg-type]
 
@@ -36,6 +66,15 @@ def get_asgi_application() -> ASGIApplication:
     """What an ASGI server runs. Sets Django up."""
     django.setup(set_prefix=False)
     return ASGIApplication()
+
+
+async def _lifespan(receive: Receive, send: Send) -> None:
+    """Start and stop with the server; Django itself refuses this scope."""
+    while True:
+        kind = (await receive())["type"]
+        await send({"type": f"{kind}.complete"})
+        if kind == "lifespan.shutdown":
+            return
 
 
 def _may_be_long(scope: Scope) -> bool:

@@ -130,6 +130,25 @@ class Settings:
     MAX_PROPERTIES = Setting(64 * 1024, "a number of bytes above 0", _is_positive_int, "E112")
     THREADS = Setting(8, _COUNT, _is_positive_int, "E111")
 
+    METHOD_TIMEOUT = Setting[float | None](
+        None,
+        "a number of seconds above 0, or None",
+        lambda value: value is None or _is_positive(value),
+        "E113",
+    )
+    CHANNEL_LAYER = Setting("default", "an alias of CHANNEL_LAYERS", _is_text, "E114")
+    EVENT_TIMEOUT = Setting[float](5, _SECONDS, _is_positive, "E115")
+    EVENT_INIT_MODULES = Setting[list[str]](
+        [], "a list of dotted paths of modules with invoke(event_manager)", _is_text_list, "E116"
+    )
+    SOCKET_CALLS = Setting(16, _COUNT, _is_positive_int, "E117")
+    SOCKET_OPENED_METHOD = Setting[str | None](
+        None, "a method's name or None", lambda value: value is None or _is_text(value), "E118"
+    )
+    SOCKET_CLOSED_METHOD = Setting[str | None](
+        None, "a method's name or None", lambda value: value is None or _is_text(value), "E119"
+    )
+
     STORES = Setting[Mapping[str, Mapping[str, Any]]](
         {"default": {"BACKEND": "toto_django.stores.database.DatabaseStore"}},
         "a dict from aliases to {'BACKEND': dotted path, 'OPTIONS': dict}",

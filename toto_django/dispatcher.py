@@ -15,7 +15,7 @@ from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.db import connections, transaction
 
 from toto_django.conf import settings
-from toto_django.exceptions import ServerError, TotoException
+from toto_django.exceptions import ServerError, TimedOut, TotoException
 from toto_django.exchange import Exchange
 from toto_django.handler import Handler
 from toto_django.messages import ABSENT, NOTHING, Answer, Call, Result, as_member
@@ -42,10 +42,13 @@ def call(exchange: Exchange, call: Call) -> Answer:
         _finished(handler, found)
         return found
     _started(handler)
-    if found.is_coroutine:
-        answer = async_to_sync(_ainvoked)(found, handler, call, lambda: None)
-    else:
-        answer = _invoked(found, handler, call.parameters)
+    try:
+        if found.is_coroutine:
+            answer = async_to_sync(_ainvoked)(found, handler, call, lambda: None)
+        else:
+            answer = _invoked(found, handler, call.parameters)
+    finally:
+        handler.finish()
     if answer is None:
         answer = _late(handler)
     _finished(handler, answer)
@@ -112,12 +115,14 @@ async def _acall(exchange: Exchange, call: Call, invoked: Invoked, admitted: Cal
         await _afinished(handler, found)
         return found
     invoked.append((found, handler))
+    handler.loop = asyncio.get_running_loop()
     try:
-        answer = await _abegun(found, handler, call, admitted)
-        if answer is None:
-            answer = await _aanswered(found, handler)
+        answer = await _aanswer(found, handler, call, admitted)
+    except TimeoutError:
+        answer = Result.of_exception(TimedOut())
     finally:
         admitted()
+        handler.finish()
     await _afinished(handler, answer)
     return answer
 
@@ -202,12 +207,22 @@ async def _ainvoked(
     return _returned(method, handler, value)
 
 
-async def _abegun(
+async def _aanswer(method: Method, handler: Handler, call: Call, admitted: Callable[[], object]) -> Answer:
+    """The answer within the method's time; a plain function is not interrupted. Raises TimeoutError."""
+    await _astarted(handler)
+    timeout = settings.METHOD_TIMEOUT if method.timeout is None else method.timeout
+    if method.is_coroutine:
+        async with asyncio.timeout(timeout):
+            return await _ainvoked(method, handler, call, admitted) or await _aawaited(method, handler)
+    answer = await _ainvoked_in_worker(method, handler, call, admitted)
+    async with asyncio.timeout(timeout):
+        return answer or await _aawaited(method, handler)
+
+
+async def _ainvoked_in_worker(
     method: Method, handler: Handler, call: Call, admitted: Callable[[], object]
 ) -> Answer | None:
-    await _astarted(handler)
-    if method.is_coroutine:
-        return await _ainvoked(method, handler, call, admitted)
+    """See _invoked; in a worker thread."""
     job = asyncio.ensure_future(run_in_worker(_invoked, method, handler, call.parameters))
     try:
         answer = await asyncio.shield(job)
@@ -218,7 +233,7 @@ async def _abegun(
     return answer
 
 
-async def _aanswered(method: Method, handler: Handler) -> Answer:
+async def _aawaited(method: Method, handler: Handler) -> Answer:
     """Wait for a method that answers later; HEAD does not (docs/protocol.md 2.3)."""
     if handler.headers_only:
         return NOTHING

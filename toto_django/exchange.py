@@ -33,9 +33,12 @@ class Exchange:
         signature: str | None,
         signed_request: Callable[[], SignedRequest],
         make_response: Callable[[], Any],
+        socket: Any = None,
     ) -> None:
         self.request = request
         self.given_session_id = given_session_id
+        self.socket = socket
+        """The web socket that the call came by, None for a request of its own."""
         self.session: Session | None = None
         """The session the answer shows; it may have ended meanwhile."""
         self.headers_only = False
@@ -149,8 +152,8 @@ class Exchange:
 
     def _verified(self, session: Session | None) -> Session | None:
         scheme = current_scheme()
-        if session is None or scheme is None:
-            return session
+        if session is None or scheme is None or self.socket is not None:
+            return session  # The frames of a socket carry no signatures (docs/protocol.md section 15).
         if not self._is_signed_by(session, scheme):
             self._is_refused = True
             raise InvalidHMAC

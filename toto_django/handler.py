@@ -1,11 +1,14 @@
 """What a method receives: ``method(handler, parameters)``."""
 
+import asyncio
 import uuid
+from collections.abc import Callable
 from functools import cached_property
 from typing import Any
 
 from toto_django.connection import Connection
-from toto_django.exceptions import ServerError
+from toto_django.events import EventManager, Registration
+from toto_django.exceptions import ServerError, TimedOut
 from toto_django.exchange import Exchange
 from toto_django.messages import ABSENT, Redirect, Result, error_to_wire
 from toto_django.reply import Reply
@@ -22,6 +25,9 @@ class Handler:
         self.method_name = method_name
         self.reply = Reply()
         self.jsonp_callback: str | None = None
+        self.loop: asyncio.AbstractEventLoop | None = None
+        """The event loop of the server, None under WSGI."""
+        self._registrations: list[Registration] = []
 
     def __repr__(self) -> str:
         return f"<Handler of {self.method_name!r}>"
@@ -104,6 +110,70 @@ class Handler:
     def redirect(self, location: str, permanent: bool = False, status: int | None = None) -> None:
         """Answer with a redirect."""
         self.reply.give(Redirect(location, status or (301 if permanent else 302)))
+
+    def send_message(self, data: Any, message_id: Any = None) -> None:
+        """Send a frame to the web socket, from any thread: ``{"message_id", "data"}``, or the bare value."""
+        if self.exchange.socket is None:
+            raise ServerError("There is no web socket to send a message to.")
+        self.exchange.socket.send_message(data, message_id)
+
+    # Events
+
+    def register_event_handler(
+        self,
+        name: str,
+        handler: Callable[[Any], Any],
+        run_on_main_loop: bool = True,
+        deregister_on_finish: bool = False,
+    ) -> Registration:
+        """Call ``handler(args)`` at the next event of this name, on the server's event loop or in a thread.
+
+        It is forgotten when this call is finished; on a web socket when that closes, unless
+        ``deregister_on_finish``.
+        """
+        manager = EventManager.instance()
+        loop = self.loop if run_on_main_loop else None
+        registration, joined = manager.add(name, handler, persist=False, loop=loop)
+        socket = self.exchange.socket
+        owner = self if socket is None or deregister_on_finish else socket
+        owner.keep_registration(registration)
+        manager.wait_until_joined(joined)
+        return registration
+
+    def deregister_event_handler(self, registration: Registration) -> None:
+        """Take a handler back. Harmless when it is gone."""
+        EventManager.instance().remove_handler(registration)
+
+    async def wait_event(self, name: str, timeout: float | None = None) -> Any:
+        """The payload of the next event of this name. Raises TimedOut after ``timeout`` seconds."""
+        manager, loop = EventManager.instance(), asyncio.get_running_loop()
+        arrived: asyncio.Future[Any] = loop.create_future()
+
+        def arrive(args: Any) -> None:
+            if not arrived.done():
+                arrived.set_result(args)
+
+        registration, joined = manager.add(name, arrive, persist=False, loop=loop)
+        try:
+            async with asyncio.timeout(timeout):
+                if joined is not None:
+                    await asyncio.wrap_future(joined)
+                return await arrived
+        except TimeoutError:
+            raise TimedOut from None
+        finally:
+            manager.remove_handler(registration)
+
+    def keep_registration(self, registration: Registration) -> None:
+        self._registrations.append(registration)
+
+    def finish(self) -> None:
+        """The call is over: its event handlers are forgotten."""
+        for registration in self._registrations:
+            EventManager.instance().remove_handler(registration)
+        self._registrations.clear()
+
+    # The response
 
     @property
     def response(self) -> Any:

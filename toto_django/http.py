@@ -8,7 +8,14 @@ from django.http import HttpRequest
 from toto_django.conf import settings
 from toto_django.exceptions import RequestError, TooLarge
 
-__all__ = ["SESSION_COOKIE", "cookie_signer", "given_session_id", "raw_uris", "read_body"]
+__all__ = [
+    "SESSION_COOKIE",
+    "cookie_signer",
+    "given_session_id",
+    "raw_uris",
+    "read_body",
+    "session_id_in_cookie",
+]
 
 SESSION_COOKIE = "toto-session-id"
 
@@ -18,9 +25,13 @@ def given_session_id(request: HttpRequest) -> str:
     given: str = request.META.get("HTTP_X_TOTO_SESSION_ID", "").strip()
     if given or not settings.USE_COOKIES:
         return given
-    cookie = request.COOKIES.get(SESSION_COOKIE, "")
-    if not settings.SECURE_COOKIES:
-        return cookie
+    return session_id_in_cookie(request.COOKIES.get(SESSION_COOKIE, ""))
+
+
+def session_id_in_cookie(cookie: str) -> str:
+    """The id that a session cookie's value holds, "" for one that is forged, or with USE_COOKIES off."""
+    if not settings.USE_COOKIES or not settings.SECURE_COOKIES:
+        return cookie if settings.USE_COOKIES else ""
     try:
         return cookie_signer().unsign(cookie)
     except BadSignature:

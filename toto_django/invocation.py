@@ -66,11 +66,18 @@ def default_parameters(defaults: Mapping[str, Any]) -> Decorator:
     return lambda function: _add(function, _DefaultParameters(defaults))
 
 
-def asynchronous(function: Function | Method) -> Method:
+@overload
+def asynchronous(function: Function | Method) -> Method: ...
+@overload
+def asynchronous(*, timeout: float) -> Decorator: ...
+def asynchronous(function: Any = None, *, timeout: float | None = None) -> Any:
     """The call stays open until ``handler.respond`` is called, from any thread; needs an ASGI server.
 
-    A value other than None that the method returns answers at once.
+    A value other than None that the method returns answers at once. After ``timeout``
+    seconds (default: METHOD_TIMEOUT) the answer is TimedOut.
     """
+    if function is None:
+        return lambda function: Method.of(function).changed(is_asynchronous=True, timeout=timeout)
     return Method.of(function).changed(is_asynchronous=True)
 
 

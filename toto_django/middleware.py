@@ -17,12 +17,13 @@ from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.cache import patch_vary_headers
 
 from toto_django.conf import settings
+from toto_django.events import EventManager
 from toto_django.exchange import Exchange
 from toto_django.http import SESSION_COOKIE, cookie_signer, given_session_id, raw_uris, read_body
 from toto_django.sessions import Session
 from toto_django.signing import SignedRequest
 
-__all__ = ["TotoMiddleware"]
+__all__ = ["TotoMiddleware", "mount_prefix"]
 
 LAST_SECOND = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp()
 """Dates end here."""
@@ -39,6 +40,7 @@ class TotoMiddleware:
     def __init__(self, get_response: GetResponse) -> None:
         self.get_response = get_response
         self.is_async = iscoroutinefunction(get_response)
+        EventManager.instance().set_up()
         if self.is_async:
             markcoroutinefunction(self)
 
@@ -65,7 +67,7 @@ def _begin(request: HttpRequest) -> None:
         make_response=HttpResponse,
     )
     with_slash = f"{request.path_info}/"
-    if with_slash == _mount_prefix(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix()):
+    if with_slash == mount_prefix(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix()):
         request.path_info = with_slash
 
 
@@ -87,7 +89,7 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
 
 
 @lru_cache(maxsize=16)
-def _mount_prefix(urlconf: str, script_prefix: str) -> str | None:
+def mount_prefix(urlconf: str, script_prefix: str) -> str | None:
     """The path that calls are mounted at, kept because `reverse` costs more than a call."""
     try:
         mounted_at = reverse("toto_django:dispatch", urlconf=urlconf, kwargs={"path": ""})

@@ -73,6 +73,8 @@ class Method:
     policies: tuple[Policy, ...] = ()
     is_asynchronous: bool = False
     """The call stays open until ``handler.respond`` is called."""
+    timeout: float | None = None
+    """Seconds that an asynchronous or coroutine method may take; None for METHOD_TIMEOUT."""
     on_connection_close: Callable[[Any], Any] | None = None
     names: tuple[str, ...] = ()
     """The names that `method` gave it."""

@@ -16,7 +16,7 @@ from django.db import close_old_connections
 
 from toto_django.conf import settings
 
-__all__ = ["run_in_worker"]
+__all__ = ["run_in_worker", "with_fresh_connections"]
 
 P = ParamSpec("P")
 T = TypeVar("T")
@@ -32,7 +32,7 @@ async def run_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwa
     if loop in getattr(AsyncToSync, "loop_thread_executors", ()):
         return await sync_to_async(function, thread_sensitive=True)(*args, **kwargs)
     context = contextvars.copy_context()
-    job = functools.partial(context.run, _with_fresh_connections, function, *args, **kwargs)
+    job = functools.partial(context.run, with_fresh_connections, function, *args, **kwargs)
     return await loop.run_in_executor(_pool(settings.THREADS), job)
 
 
@@ -41,7 +41,8 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=threads, thread_name_prefix="toto")
 
 
-def _with_fresh_connections(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def with_fresh_connections(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+    """Run a job of a thread that outlives it: stale database connections are closed before and after."""
     close_old_connections()
     try:
         return function(*args, **kwargs)

@@ -1,0 +1,191 @@
+import { Emitter } from "./emitter.js";
+import { isObject, NetworkError, saysLoggedOut, TotoError } from "./errors.js";
+import { longPoll } from "./longpoll.js";
+import { endsInLogout, isLogin, isSameSession, outcomesOf, SessionStore } from "./session.js";
+import { schemeOf, sign, verifiedKey } from "./signing.js";
+import { socketURL, TotoSocket } from "./socket.js";
+import { decoded, post } from "./transport.js";
+
+/** A service: its calls, and the session in which they are made. The options are described in index.d.ts. */
+export class Toto {
+  #scheme;
+  #verify;
+  #store;
+  #fetch;
+  #headers;
+  #emitter = new Emitter();
+
+  constructor(
+    url,
+    {
+      signing = "user_id",
+      verify = true,
+      storage = null,
+      storageKey,
+      fetch = (...request) => globalThis.fetch(...request),
+      headers = {},
+      timeout = 30_000,
+    } = {},
+  ) {
+    const absolute = new URL(url, globalThis.document?.baseURI ?? globalThis.location?.href);
+    absolute.hash = "";
+    this.url = absolute.href;
+    this.timeout = timeout;
+    this.#scheme = schemeOf(signing);
+    this.#verify = verify;
+    this.#store = new SessionStore(storage, storageKey ?? `toto:${this.url}`);
+    this.#fetch = fetch;
+    this.#headers = headers;
+  }
+
+  /** {sessionId, expires, userId, key?}, null without one. Set it to go on with a session from elsewhere. */
+  get session() {
+    return this.#store.get();
+  }
+
+  set session(session) {
+    const before = this.session;
+    if (JSON.stringify(before) === JSON.stringify(session ?? null)) return;
+    this.#store.set(session);
+    if (session) this.#emitter.emit("session", this.session);
+    else this.#emitter.emit("logout", before);
+  }
+
+  on(event, listener) {
+    return this.#emitter.on(event, listener);
+  }
+
+  // Accounts
+
+  /** Make an account and log in. */
+  create(userId, password, properties = {}, options = {}) {
+    return this.#logIn("account.create", { ...properties, user_id: userId, password }, options);
+  }
+
+  login(userId, password, options = {}) {
+    return this.#logIn("account.login", { user_id: userId, password }, options);
+  }
+
+  async #logIn(method, parameters, options) {
+    await this.call(method, parameters, options);
+    return this.session;
+  }
+
+  /** End the session. It is kept when the service cannot be reached. */
+  async logout(options = {}) {
+    const session = this.session;
+    if (!session) return;
+    try {
+      await this.call("account.logout", {}, options);
+    } catch (error) {
+      if (!saysLoggedOut(error)) throw error;
+    }
+    if (isSameSession(this.session, session)) this.session = null;
+  }
+
+  /** Change properties and, with `new_password`, the password. Returns the names of what has changed. */
+  async update(password, changes, options = {}) {
+    const result = await this.call("account.update", { ...changes, password }, options);
+    return result.updated_fields;
+  }
+
+  // Calls
+
+  /** The result of a method, null when it has none. */
+  async call(method, parameters, options = {}) {
+    const answer = await this.#exchange({ method, parameters: parameters ?? {} }, options);
+    return answer.result ?? null;
+  }
+
+  /** The results of several methods, {id: [method, parameters]} or such a Map; TotoErrors for those that failed. */
+  async batch(members, options = {}) {
+    const entries = members instanceof Map ? [...members] : Object.entries(members);
+    const calls = entries.map(([id, [method, parameters]]) => [id, { method, parameters: parameters ?? {} }]);
+    const answer = await this.#exchange({ batch: Object.fromEntries(calls) }, options);
+    if (!isObject(answer.batch)) throw new NetworkError("This is no answer to a batch.");
+    const results = entries.map(([id]) => [id, memberResult(answer.batch, id)]);
+    return members instanceof Map ? new Map(results) : Object.fromEntries(results);
+  }
+
+  /** Make a call again and again, for messages that the service answers when there are some. */
+  messages(method, parameters, options = {}) {
+    return longPoll((given, limits) => this.call(method, given, limits), parameters, options);
+  }
+
+  /** See messages. Ends when the signal is aborted. */
+  async poll(method, parameters, { onMessage, ...options }) {
+    for await (const message of this.messages(method, parameters, options)) await onMessage(message);
+  }
+
+  /** A web socket of the session. It connects anew when somebody else logs in, or out. */
+  socket(options = {}) {
+    const address = () => socketURL(this.url, this.session);
+    const socket = new TotoSocket(address, { timeout: this.timeout, ...options });
+    let userId = this.session?.userId ?? "";
+    const follow = () => {
+      const before = userId;
+      userId = this.session?.userId ?? "";
+      if (userId !== before) socket.reconnect();
+    };
+    const unfollow = [this.on("session", follow), this.on("logout", follow)];
+    socket.onState((state) => {
+      if (state === "closed") for (const remove of unfollow) remove();
+    });
+    return socket;
+  }
+
+  // Requests
+
+  async #exchange(content, { signal, timeout = this.timeout }) {
+    const sent = this.session;
+    const body = JSON.stringify(content);
+    const headers = this.#signedHeaders(sent, body);
+    const response = await post(this.#fetch, this.url, { body, headers, timeout, signal });
+    const answer = decoded(response);
+    const outcomes = outcomesOf(content, answer);
+    const given = answer.session ? this.#verified(answer.session, outcomes, sent, response) : null;
+    this.#follow(sent, given, outcomes);
+    if ("error" in answer) throw TotoError.from(answer.error);
+    return answer;
+  }
+
+  #signedHeaders(session, body) {
+    const headers = new Headers(this.#headers);
+    headers.set("content-type", "application/json");
+    if (!session) return headers;
+    headers.set("x-toto-session-id", session.sessionId);
+    if (this.#scheme) {
+      const { pathname, search } = new URL(this.url);
+      const message = this.#scheme.requestMessage(pathname + search, body);
+      headers.set("x-toto-hmac", sign(this.#scheme.requestKey(session), message));
+    }
+    return headers;
+  }
+
+  /** The session of an answer whose signature is right. */
+  #verified(given, outcomes, sent, response) {
+    const session = { sessionId: given.session_id, expires: given.expires, userId: given.user_id ?? "" };
+    if (!this.#scheme) return session;
+    const results = outcomes.map(({ result }) => result);
+    const keys = this.#scheme.answerKeys(given, results, sent);
+    const key = this.#verify ? verifiedKey(this.#scheme, keys, given.session_id, response) : keys[0];
+    return this.#scheme.hasOwnKeys ? { ...session, key } : session;
+  }
+
+  /** Go on with the session of an answer, unless that which was sent has been replaced meanwhile. */
+  #follow(sent, given, outcomes) {
+    const isCurrent = isSameSession(this.session, sent);
+    const isEnded = endsInLogout(outcomes, given) || (!given && outcomes.some(({ error }) => saysLoggedOut(error)));
+    if (isEnded) {
+      if (isCurrent) this.session = null;
+    } else if (given && (isCurrent || outcomes.some(({ result }) => isLogin(result, given)))) {
+      this.session = given;
+    }
+  }
+}
+
+function memberResult(answers, id) {
+  if (!Object.hasOwn(answers, id)) return new NetworkError("The answer lacks this call.");
+  const { result = null, error } = answers[id];
+  return error === undefined ? result : TotoError.from(error);
+}

@@ -1,0 +1,3 @@
+export { Toto } from "./client.js";
+export { codes, NetworkError, TimeoutError, TotoError } from "./errors.js";
+export { hmacSha1, hmacSha256 } from "./hmac.js";

@@ -1,0 +1,182 @@
+"""Calls over a web socket (docs/protocol.md section 15)."""
+
+import asyncio
+import logging
+from typing import Any
+
+from channels.generic.websocket import AsyncWebsocketConsumer
+from django.http import HttpResponse, parse_cookie
+
+from toto_django import dispatcher
+from toto_django.codecs import JSON, Codec, EncodeError, Malformed
+from toto_django.codecs.bson import BSONCodec
+from toto_django.codecs.msgpack import MessagePackCodec
+from toto_django.conf import settings
+from toto_django.events import EventManager, Registration
+from toto_django.exceptions import ServerError
+from toto_django.exchange import Exchange
+from toto_django.http import SESSION_COOKIE, session_id_in_cookie
+from toto_django.messages import ABSENT, Answer, Call, Result, as_member
+from toto_django.signing import SignedRequest
+
+__all__ = ["TotoConsumer"]
+
+logger = logging.getLogger("toto_django")
+
+BINARY_CODECS: dict[str, Codec] = {"toto.msgpack": MessagePackCodec(), "toto.bson": BSONCodec()}
+"""What binary frames hold, by the subprotocol the client asks for; MessagePack without one."""
+FORBIDDEN = 4403
+
+
+class TotoConsumer(AsyncWebsocketConsumer):
+    """One socket. Text frames are JSON; binary ones MessagePack or BSON, answered alike.
+
+    Up to SOCKET_CALLS calls run at a time; more wait unread. The session is that of the
+    URL, the header or the cookie; a login over the socket changes it.
+    """
+
+    channel_layer_alias = ""
+    """No channel of its own: events reach sockets through the process's one."""
+
+    async def connect(self) -> None:
+        """Refuse foreign origins; run SOCKET_OPENED_METHOD."""
+        self.loop = asyncio.get_running_loop()
+        self.tasks: set[asyncio.Task[Any]] = set()
+        self.free_calls = asyncio.Semaphore(settings.SOCKET_CALLS)
+        self.registrations: list[Registration] = []
+        self.codec: Codec = JSON
+        self.session_id = self._given_session_id()
+        _redact(self.scope)
+        if not _is_allowed(self._header(b"origin")):
+            await self.close(FORBIDDEN)
+            return
+        offered = [name for name in self.scope.get("subprotocols", ()) if name in BINARY_CODECS]
+        self.binary_codec = BINARY_CODECS[offered[0] if offered else "toto.msgpack"]
+        await self.accept(offered[0] if offered else None)
+        await self._run_hook(settings.SOCKET_OPENED_METHOD)
+
+    async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
+        """A frame: a call in a task of its own, once there is room."""
+        self.codec = JSON if text_data is not None else self.binary_codec
+        data = text_data.encode() if text_data is not None else bytes_data or b""
+        if len(data) > settings.MAX_BODY:
+            await self.close(1009)
+            return
+        await self.free_calls.acquire()
+        task = asyncio.create_task(self._answer(data, self.codec))
+        self.tasks.add(task)
+        task.add_done_callback(self._release)
+
+    async def disconnect(self, code: int) -> None:
+        """Cancel what runs, forget the event handlers, run SOCKET_CLOSED_METHOD."""
+        for task in list(getattr(self, "tasks", ())):
+            task.cancel()
+        if self.tasks:
+            await asyncio.gather(*self.tasks, return_exceptions=True)
+        for registration in self.registrations:
+            EventManager.instance().remove_handler(registration)
+        await self._run_hook(settings.SOCKET_CLOSED_METHOD)
+
+    # For handlers
+
+    def send_message(self, data: Any, message_id: Any = None) -> None:
+        """A frame to the client, from any thread; dropped when the socket is closed."""
+        frame = data if message_id is None else {"message_id": message_id, "data": data}
+        self.loop.call_soon_threadsafe(self._send_soon, frame)
+
+    def keep_registration(self, registration: Registration) -> None:
+        """An event handler that lives as long as the socket."""
+        self.registrations.append(registration)
+
+    # Steps
+
+    async def _answer(self, data: bytes, codec: Codec) -> None:
+        try:
+            frame = codec.loads(data)
+        except Malformed as error:
+            await self._send(codec, Result.of_exception(error).to_wire())
+            return
+        if not isinstance(frame, dict):
+            await self._send(codec, Result.of_exception(ServerError("A frame is an object.")).to_wire())
+            return
+        exchange = self._exchange()
+        answer = await self._call(exchange, frame)
+        if exchange.session is not None:
+            self.session_id = "" if exchange.session.ended else exchange.session.session_id
+        call_id = frame.get("id")
+        member = as_member(answer)
+        if call_id is not None:
+            await self._send(codec, {"id": call_id, **member})
+        elif "error" in member:
+            await self._send(codec, dict(member))
+
+    async def _call(self, exchange: Exchange, frame: dict[Any, Any]) -> Answer:
+        try:
+            return await dispatcher.acall(
+                exchange, Call(frame.get("method", ABSENT), frame.get("parameters", {}))
+            )
+        except Exception as error:
+            logger.error("a call failed outside its method", exc_info=error)
+            return Result.of_exception(error)
+
+    async def _send(self, codec: Codec, frame: Any) -> None:
+        try:
+            data = codec.dumps(frame)
+        except EncodeError as error:
+            failed = Result.of_exception(ServerError(str(error))).to_wire()
+            call_id = frame.get("id") if isinstance(frame, dict) else None
+            data = codec.dumps(failed if call_id is None else {"id": call_id, **failed})
+        if codec is JSON:
+            await self.send(text_data=data.decode())
+        else:
+            await self.send(bytes_data=data)
+
+    def _send_soon(self, frame: Any) -> None:
+        task = self.loop.create_task(self._send(self.codec, frame))
+        self.tasks.add(task)
+        task.add_done_callback(self.tasks.discard)
+
+    def _release(self, task: asyncio.Task[Any]) -> None:
+        self.tasks.discard(task)
+        self.free_calls.release()
+
+    async def _run_hook(self, method_name: str | None) -> None:
+        if method_name is not None:
+            await self._call(self._exchange(), {"method": method_name, "parameters": {}})
+
+    def _exchange(self) -> Exchange:
+        return Exchange(
+            self.scope,
+            given_session_id=self.session_id,
+            signature=None,
+            signed_request=lambda: SignedRequest("GET", (), b""),
+            make_response=HttpResponse,
+            socket=self,
+        )
+
+    def _given_session_id(self) -> str:
+        in_url: str = self.scope["url_route"]["kwargs"].get("session_id", "")
+        header = self._header(b"x-toto-session-id").strip()
+        return (
+            in_url
+            or header
+            or session_id_in_cookie(parse_cookie(self._header(b"cookie")).get(SESSION_COOKIE, ""))
+        )
+
+    def _header(self, name: bytes) -> str:
+        return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == name), "")
+
+
+def _is_allowed(origin: str) -> bool:
+    allowed = settings.ALLOW_ORIGIN
+    return allowed == "*" or not origin or origin in ([allowed] if isinstance(allowed, str) else allowed)
+
+
+def _redact(scope: Any) -> None:
+    """Servers log the path of the scope they made: take the session id out of it."""
+    session_id = scope["url_route"]["kwargs"].get("session_id")
+    if session_id:
+        for name, blank in (("path", "…"), ("raw_path", b"...")):
+            if scope.get(name):
+                at = len(scope[name]) - len(session_id)
+                scope[name] = scope[name][:at] + blank

@@ -1,0 +1,260 @@
+"""One event loop, in one thread of the process, that owns the channel layer.
+
+Whoever sends hands the work to it: request threads, other event loops, commands. So a
+layer never sees two loops, a synchronous sender makes no loop of its own, and one reader
+task lives as long as the process and is never cancelled while it receives.
+"""
+
+import asyncio
+import hashlib
+import itertools
+import logging
+import time
+import uuid
+from collections import OrderedDict
+from collections.abc import Callable, Coroutine
+from concurrent.futures import Future
+from threading import Thread
+from typing import Any, TypeVar
+
+from channels.layers import InMemoryChannelLayer, channel_layers
+
+from toto_django.conf import settings
+from toto_django.exceptions import Unavailable
+from toto_django.serializers import unpack
+
+__all__ = ["Hub", "group_name"]
+
+T = TypeVar("T")
+Receiver = Callable[[str, Any], None]
+
+logger = logging.getLogger("toto_django")
+
+MESSAGE_TYPE = "toto.event"
+CLAIM_SECONDS = 2.0
+"""How long a process tries to be the one that gets an event sent to one process only."""
+TURN_SECONDS = 0.05
+"""How long a process that had the last such event lets others go first."""
+RETRY_SECONDS = 0.1
+LINGER_SECONDS = 10.0
+"""How long a group is kept after its last waiter left: long-polls come back."""
+HEARTBEAT_SECONDS = 5.0
+SETTLE_SECONDS = 0.5
+"""How long after an outage events wait, so that every process is back before they are sent."""
+NUMBERED_GROUPS = 1000
+MEMORY_CAPACITY = 10_000
+
+
+def group_name(event: str) -> str:
+    """Any event name as a group name of Channels: ASCII, short."""
+    return f"toto.{hashlib.sha256(event.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
+
+
+def _make_layer() -> Any:
+    """A layer of the hub's own, made as CHANNEL_LAYERS says; in memory where it says nothing."""
+    alias = settings.CHANNEL_LAYER
+    if alias in channel_layers.configs:
+        return channel_layers.make_backend(alias)
+    return InMemoryChannelLayer(capacity=MEMORY_CAPACITY)
+
+
+class Hub:
+    """Sends events to every process, and calls ``receive(name, args)`` for those that arrive here."""
+
+    def __init__(self, receive: Receiver) -> None:
+        self._receive = receive
+        self._loop = asyncio.new_event_loop()
+        self._id = uuid.uuid4().hex
+        self._layer: Any = None
+        self._channel = ""
+        self._groups: dict[str, float | None] = {}
+        """Joined groups by event name: None while waited for, else when the last waiter left."""
+        self._ready = asyncio.Event()
+        self._settled_at = 0.0
+        self._numbers: OrderedDict[str, itertools.count[int]] = OrderedDict()
+        self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
+        self._last_claim: dict[str, bool] = {}
+        self._tasks: set[asyncio.Task[Any]] = set()
+        self.lost = 0
+        """Events that were sent but did not arrive here, because a queue was full."""
+        self.outages = 0
+        Thread(target=self._run, name="toto-events", daemon=True).start()
+
+    # From any thread
+
+    def submit(self, coroutine: Coroutine[Any, Any, T]) -> "Future[T]":
+        """Run on the hub's loop."""
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop)
+
+    # On the hub's loop
+
+    async def send(self, event: str, args: bytes) -> None:
+        """To every process that waits for the event. Raises Unavailable."""
+        numbers = self._numbers.setdefault(event, itertools.count())
+        self._numbers.move_to_end(event)
+        while len(self._numbers) > NUMBERED_GROUPS:
+            self._numbers.popitem(last=False)
+        await self._send({"event": event, "args": args, "sender": self._id, "number": next(numbers)})
+
+    async def send_to_one(self, event: str, args: bytes) -> None:
+        """To one process that waits for the event. Raises Unavailable.
+
+        To this one, unless it had the last such event; else to whoever takes the ticket.
+        """
+        is_waited_for_here = self._groups.get(event, 0.0) is None
+        if is_waited_for_here and not self._last_claim.get(event):
+            self._last_claim[event] = True
+            self._deliver(event, args)
+            return
+        ticket = f"toto.ticket.{uuid.uuid4().hex}"
+        await self._attempt(lambda: self._layer.send(ticket, {"type": MESSAGE_TYPE}))
+        await self._send({"event": event, "args": args, "ticket": ticket})
+
+    async def join(self, event: str) -> None:
+        """Returns when events of this name arrive; while the layer is down, once it is back."""
+        is_member = event in self._groups
+        self._groups[event] = None
+        if not self._ready.is_set():
+            await self._ready.wait()
+        elif not is_member:
+            try:
+                await self._layer.group_add(group_name(event), self._channel)
+            except Exception as error:
+                self._report("cannot join a group", error)
+
+    async def leave(self, event: str) -> None:
+        """Nobody here waits for the event any more."""
+        if event in self._groups:
+            self._groups[event] = time.monotonic()
+
+    async def groups(self) -> list[str]:
+        """The events this process listens for."""
+        return sorted(self._groups)
+
+    async def close(self) -> None:
+        """End the loop and its thread."""
+        for task in list(self._tasks):
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+        self._loop.call_soon(self._loop.stop)
+
+    async def _send(self, message: dict[str, Any]) -> None:
+        group = group_name(message["event"])
+        await self._attempt(lambda: self._layer.group_send(group, {"type": MESSAGE_TYPE, **message}))
+
+    async def _attempt(self, operation: Callable[[], Coroutine[Any, Any, None]]) -> None:
+        try:
+            async with asyncio.timeout(settings.EVENT_TIMEOUT):
+                await self._ready.wait()
+                if (settling := self._settled_at - time.monotonic()) > 0:
+                    await asyncio.sleep(settling)
+                await operation()
+        except Exception as error:
+            self._report("cannot send an event", error)
+            raise Unavailable from error
+
+    # The life of the loop
+
+    def _run(self) -> None:
+        asyncio.set_event_loop(self._loop)
+        self._start(self._read())
+        self._start(self._beat())
+        self._loop.run_forever()
+        self._loop.close()
+
+    def _start(self, coroutine: Coroutine[Any, Any, Any]) -> None:
+        task = self._loop.create_task(coroutine)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _read(self) -> None:
+        """The one reader. A layer that fails is asked again until it answers; its groups are joined anew."""
+        while True:
+            try:
+                await self._connect()
+                while True:
+                    self._take(await self._layer.receive(self._channel))
+            except Exception as error:
+                if self._ready.is_set() or not self.outages:
+                    self.outages += 1
+                    self._report("the channel layer does not answer; waiting requests go on waiting", error)
+                self._ready.clear()
+                await asyncio.sleep(RETRY_SECONDS)
+
+    async def _connect(self) -> None:
+        if self._layer is None:
+            self._layer = _make_layer()
+        self._seen.clear()
+        self._channel = await self._layer.new_channel("toto")
+        joined: set[str] = set()
+        while missing := self._groups.keys() - joined:  # More may be asked for meanwhile.
+            for event in missing:
+                await self._layer.group_add(group_name(event), self._channel)
+            joined |= missing
+        if self.outages and not self._ready.is_set():
+            self._settled_at = time.monotonic() + SETTLE_SECONDS
+            logger.warning("the channel layer answers again")
+        self._ready.set()
+
+    async def _beat(self) -> None:
+        """Renew the membership of groups before it expires; leave those that nobody waits for."""
+        while True:
+            await asyncio.sleep(HEARTBEAT_SECONDS)
+            if self._ready.is_set():
+                try:
+                    await self._renew_groups()
+                except Exception as error:
+                    self._report("cannot renew the groups", error)
+
+    async def _renew_groups(self) -> None:
+        long_ago = time.monotonic() - LINGER_SECONDS
+        for event, left_at in list(self._groups.items()):
+            if left_at is None or left_at > long_ago:
+                await self._layer.group_add(group_name(event), self._channel)
+            else:
+                del self._groups[event]
+                for key in [key for key in self._seen if key[0] == event]:
+                    del self._seen[key]
+                await self._layer.group_discard(group_name(event), self._channel)
+
+    def _take(self, message: dict[str, Any]) -> None:
+        event = message["event"]
+        if "ticket" in message:
+            self._start(self._claim(message))
+            return
+        self._count_lost(event, message["sender"], message["number"])
+        self._deliver(event, message["args"])
+
+    async def _claim(self, message: dict[str, Any]) -> None:
+        event = message["event"]
+        if self._last_claim.get(event):
+            await asyncio.sleep(TURN_SECONDS)
+        try:
+            async with asyncio.timeout(CLAIM_SECONDS):
+                await self._layer.receive(message["ticket"])
+        except TimeoutError:
+            self._last_claim.pop(event, None)
+            return
+        self._last_claim[event] = True
+        self._deliver(event, message["args"])
+
+    def _deliver(self, event: str, args: bytes) -> None:
+        try:
+            self._receive(event, unpack(args))
+        except Exception:
+            logger.exception("an event could not be delivered")
+
+    def _count_lost(self, event: str, sender: str, number: int) -> None:
+        key = (event, sender)
+        before = self._seen.pop(key, None)
+        self._seen[key] = number
+        while len(self._seen) > NUMBERED_GROUPS:
+            self._seen.popitem(last=False)
+        if before is not None and number > before + 1:
+            self.lost += number - before - 1
+            logger.error(
+                "%d events were lost on the way: raise the channel layer's capacity", number - before - 1
+            )
+
+    def _report(self, what: str, error: Exception) -> None:
+        logger.error("%s: %s: %s", what, type(error).__name__, error)
