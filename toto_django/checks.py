@@ -2,6 +2,7 @@
 
 import difflib
 from collections.abc import Iterator, Sequence
+from importlib.metadata import version
 from typing import Any
 
 from django.apps import AppConfig
@@ -17,18 +18,23 @@ from toto_django.registry import registry
 from toto_django.stores import account_store, get_store
 
 __all__ = [
+    "check_channel_layer",
     "check_codecs",
     "check_deployment",
     "check_hooks",
     "check_methods",
     "check_middleware",
+    "check_real_time_deployment",
     "check_settings",
     "check_stores",
+    "redis_version",
     "register_all",
 ]
 
 MIDDLEWARE = f"{TotoMiddleware.__module__}.{TotoMiddleware.__qualname__}"
 ENCODING_MIDDLEWARE = "django.middleware.gzip.GZipMiddleware"
+MEMORY_LAYER = "channels.layers.InMemoryChannelLayer"
+SAFE_CAPACITY = 1000
 Apps = Sequence[AppConfig] | None
 
 
@@ -36,7 +42,9 @@ def register_all() -> None:
     """Register every check of the app."""
     for check in (check_settings, check_codecs, check_hooks, check_stores, check_middleware, check_methods):
         register(check, "toto_django")
+    register(check_channel_layer, "toto_django")
     register(check_deployment, Tags.security, deploy=True)
+    register(check_real_time_deployment, "toto_django", deploy=True)
 
 
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
@@ -193,3 +201,62 @@ def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         ),
     }
     return [Warning(text, id=check_id) for check_id, (is_risky, text) in risks.items() if is_risky]
+
+
+def check_channel_layer(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Redis layers that lose events: reads that time out (W021), short queues (W022), pub/sub (W025)."""
+    layer = _channel_layer()
+    backend = str(layer.get("BACKEND", ""))
+    if backend.startswith("channels_redis.pubsub"):
+        text = f"{backend} drops events unnoticed when it reconnects."
+        return [Warning(text, hint="Use channels_redis.core.RedisChannelLayer.", id="toto_django.W025")]
+    return list(_redis_warnings(layer.get("CONFIG", {}))) if backend.startswith("channels_redis.core") else []
+
+
+def _redis_warnings(config: dict[str, Any]) -> Iterator[CheckMessage]:
+    if redis_version() >= (8,) and not all(_never_times_out(host) for host in config.get("hosts", [None])):
+        yield Warning(
+            "redis-py 8 ends reads after 5 seconds, which is how long the channel layer's take.",
+            hint="Give each host as {'address': url, 'socket_timeout': None}.",
+            id="toto_django.W021",
+        )
+    capacity = config.get("capacity", 100)
+    if capacity < SAFE_CAPACITY:
+        yield Warning(
+            f"The channel layer drops events above its capacity of {capacity}.",
+            hint=f"Set CONFIG['capacity'] to {SAFE_CAPACITY} or more.",
+            id="toto_django.W022",
+        )
+
+
+def check_real_time_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """Events that stay in one process (W023), middleware that takes a thread for each request (W024)."""
+    messages: list[CheckMessage] = []
+    if str(_channel_layer().get("BACKEND", MEMORY_LAYER)) == MEMORY_LAYER:
+        text = "The channel layer is in memory: events do not leave their process."
+        hint = "Several processes need channels_redis.core.RedisChannelLayer."
+        messages.append(Warning(text, hint=hint, id="toto_django.W023"))
+    middleware = [(path, import_string(path)) for path in django_settings.MIDDLEWARE]
+    slow = [path for path, factory in middleware if not getattr(factory, "async_capable", False)]
+    if slow:
+        text = (
+            f"Under ASGI each request takes a thread for {', '.join(slow)}: it cannot run on an event loop."
+        )
+        messages.append(Warning(text, id="toto_django.W024"))
+    return messages
+
+
+def _channel_layer() -> dict[str, Any]:
+    if Settings.invalid():
+        return {}
+    layer: dict[str, Any] = getattr(django_settings, "CHANNEL_LAYERS", {}).get(settings.CHANNEL_LAYER, {})
+    return layer
+
+
+def _never_times_out(host: Any) -> bool:
+    return isinstance(host, dict) and "socket_timeout" in host and host["socket_timeout"] is None
+
+
+def redis_version() -> tuple[int, ...]:
+    """The installed redis-py's; channels_redis stands on it."""
+    return tuple(int(part) for part in version("redis").split(".")[:2])
