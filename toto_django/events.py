@@ -52,6 +52,7 @@ class EventManager:
     def __init__(self) -> None:
         self._hub: Hub | None = None
         self._handlers: dict[str, dict[Registration, None]] = {}
+        self._joins: dict[str, Future[None]] = {}
         self._table_lock = Lock()
         self._threads = ThreadPoolExecutor(PLAIN_HANDLERS, thread_name_prefix="toto-event")
         self._is_set_up = False
@@ -80,10 +81,13 @@ class EventManager:
         layer does not answer. Called on an event loop it does not wait, and a failure is logged.
         """
         sent = self._submit_send(name, args, broadcast)
-        if _running_loop() is None:
-            sent.result()
-        else:
+        if _running_loop() is not None:
             sent.add_done_callback(Future.exception)
+            return
+        try:
+            sent.result(2 * settings.EVENT_TIMEOUT)
+        except TimeoutError:
+            raise Unavailable from None
 
     async def asend(self, name: str, args: Any = None, broadcast: bool = True) -> None:
         """See send; waits until the channel layer has the event."""
@@ -121,8 +125,7 @@ class EventManager:
                 return
             if handlers:
                 return
-            del self._handlers[registration.name]
-        self.hub.submit(self.hub.leave(registration.name))
+            self._abandon(registration.name)
 
     def add(
         self, name: str, handler: Function, persist: bool, loop: Loop | None
@@ -132,7 +135,10 @@ class EventManager:
         with self._table_lock:
             is_new = name not in self._handlers
             self._handlers.setdefault(name, {})[registration] = None
-        return registration, self.hub.submit(self.hub.join(name)) if is_new else None
+            if is_new:
+                self._joins[name] = self.hub.submit(self.hub.join(name))
+            joined = self._joins[name]
+        return registration, None if joined.done() else joined
 
     def wait_until_joined(self, joined: "Future[None] | None") -> None:
         """Wait for a group's joining, except on an event loop, which must not wait. Raises Unavailable."""
@@ -156,7 +162,7 @@ class EventManager:
             if self._hub is None:
                 self._hub = Hub(self._receive)
                 for name in list(self._handlers):
-                    self._hub.submit(self._hub.join(name))
+                    self._joins[name] = self._hub.submit(self._hub.join(name))
             return self._hub
 
     def _receive(self, name: str, args: Any) -> None:
@@ -179,9 +185,13 @@ class EventManager:
                 if not registration.is_persistent:
                     del handlers[registration]
             if due and not handlers:
-                del self._handlers[name]
-                self.hub.submit(self.hub.leave(name))
+                self._abandon(name)
         return due
+
+    def _abandon(self, name: str) -> None:
+        """The last handler of an event is gone; called with the table locked."""
+        del self._handlers[name], self._joins[name]
+        self.hub.submit(self.hub.leave(name))
 
     def _forget_hub(self) -> None:
         with self._lock:

@@ -39,6 +39,7 @@ RETRY_SECONDS = 0.1
 LINGER_SECONDS = 10.0
 """How long a group is kept after its last waiter left: long-polls come back."""
 HEARTBEAT_SECONDS = 5.0
+BEATS_TO_RENEWAL = 12
 SETTLE_SECONDS = 0.5
 """How long after an outage events wait, so that every process is back before they are sent."""
 NUMBERED_GROUPS = 1000
@@ -104,7 +105,7 @@ class Hub:
         is_waited_for_here = self._groups.get(event, 0.0) is None
         if is_waited_for_here and not self._last_claim.get(event):
             self._last_claim[event] = True
-            self._deliver(event, args)
+            self._guarded(self._deliver, event, args)
             return
         ticket = f"toto.ticket.{uuid.uuid4().hex}"
         await self._attempt(lambda: self._layer.send(ticket, {"type": MESSAGE_TYPE}))
@@ -173,7 +174,8 @@ class Hub:
             try:
                 await self._connect()
                 while True:
-                    self._take(await self._layer.receive(self._channel))
+                    message = await self._layer.receive(self._channel)
+                    self._guarded(self._take, message)
             except Exception as error:
                 if self._ready.is_set() or not self.outages:
                     self.outages += 1
@@ -186,6 +188,8 @@ class Hub:
             self._layer = _make_layer()
         self._seen.clear()
         self._channel = await self._layer.new_channel("toto")
+        # Asks a layer that only pretends to be back.
+        await self._layer.group_add(group_name(self._id), self._channel)
         joined: set[str] = set()
         while missing := self._groups.keys() - joined:  # More may be asked for meanwhile.
             for event in missing:
@@ -197,25 +201,30 @@ class Hub:
         self._ready.set()
 
     async def _beat(self) -> None:
-        """Renew the membership of groups before it expires; leave those that nobody waits for."""
-        while True:
+        """Leave groups that nobody waits for; renew the membership of others before it expires."""
+        for beat in itertools.count(1):
             await asyncio.sleep(HEARTBEAT_SECONDS)
             if self._ready.is_set():
                 try:
-                    await self._renew_groups()
+                    await self._leave_groups()
+                    if beat % BEATS_TO_RENEWAL == 0:
+                        for event in list(self._groups):
+                            await self._layer.group_add(group_name(event), self._channel)
                 except Exception as error:
                     self._report("cannot renew the groups", error)
 
-    async def _renew_groups(self) -> None:
+    async def _leave_groups(self) -> None:
         long_ago = time.monotonic() - LINGER_SECONDS
         for event, left_at in list(self._groups.items()):
             if left_at is None or left_at > long_ago:
+                continue
+            del self._groups[event]
+            self._last_claim.pop(event, None)
+            for key in [key for key in self._seen if key[0] == event]:
+                del self._seen[key]
+            await self._layer.group_discard(group_name(event), self._channel)
+            if event in self._groups:  # Somebody came while it was left.
                 await self._layer.group_add(group_name(event), self._channel)
-            else:
-                del self._groups[event]
-                for key in [key for key in self._seen if key[0] == event]:
-                    del self._seen[key]
-                await self._layer.group_discard(group_name(event), self._channel)
 
     def _take(self, message: dict[str, Any]) -> None:
         event = message["event"]
@@ -235,12 +244,19 @@ class Hub:
         except TimeoutError:
             self._last_claim.pop(event, None)
             return
+        except Exception as error:
+            self._report("cannot claim an event", error)
+            return
         self._last_claim[event] = True
-        self._deliver(event, message["args"])
+        self._guarded(self._deliver, event, message["args"])
 
     def _deliver(self, event: str, args: bytes) -> None:
+        self._receive(event, unpack(args))
+
+    def _guarded(self, step: Callable[..., None], *args: Any) -> None:
+        """What a message holds is nothing to end the reader for."""
         try:
-            self._receive(event, unpack(args))
+            step(*args)
         except Exception:
             logger.exception("an event could not be delivered")
 
