@@ -3,14 +3,19 @@
 Django itself reads a whole body, however large, before any view is asked.
 """
 
+import inspect
+import itertools
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from typing import Any
 
 import django
+from asgiref.sync import ThreadSensitiveContext
 from django.conf import settings as django_settings
 from django.core.handlers.asgi import ASGIHandler
 from django.urls import Resolver404, resolve
+from django.utils.module_loading import import_string
 
 from toto_django.conf import settings
 from toto_django.consumers import TotoConsumer
@@ -36,6 +41,7 @@ class ASGIApplication:
     def __init__(self) -> None:
         self.django = ASGIHandler()
         self.consumer = TotoConsumer.as_asgi()
+        self.threads = _shared_threads()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -57,9 +63,31 @@ class ASGIApplication:
         await self.consumer(scope, receive, send)  # type: ignore[arg-type]
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if _may_be_long(scope) and _is_call(scope):
+        if not _is_call(scope):
+            await self.django(scope, receive, send)  # type: ignore[arg-type]
+            return
+        if _may_be_long(scope):
             receive = _bounded(scope, receive)
-        await self.django(scope, receive, send)  # type: ignore[arg-type]
+        if self.threads is None:
+            await self.django(scope, receive, send)  # type: ignore[arg-type]
+            return
+        async with ThreadSensitiveContext(executor=next(self.threads)):
+            await self.django.handle(scope, receive, send)  # type: ignore[arg-type]
+
+
+def _shared_threads() -> Iterator[ThreadPoolExecutor] | None:
+    """Threads for the synchronous work around calls, in turn; None where each call needs its own.
+
+    Django takes a thread for each request and keeps it until the answer, so a waiting call
+    holds one. Sharing needs asgiref 3.13, and no middleware that itself waits in its thread
+    for the answer.
+    """
+    takes_executor = "executor" in inspect.signature(ThreadSensitiveContext).parameters
+    middleware = [import_string(path) for path in django_settings.MIDDLEWARE]
+    if not takes_executor or not all(getattr(factory, "async_capable", False) for factory in middleware):
+        return None
+    threads = [ThreadPoolExecutor(1, thread_name_prefix="toto-asgi") for _ in range(settings.THREADS)]
+    return itertools.cycle(threads)
 
 
 def get_asgi_application() -> ASGIApplication:

@@ -2,18 +2,18 @@
 
 import asyncio
 import logging
+from collections.abc import Coroutine
 from typing import Any
+from urllib.parse import urlsplit
 
 from channels.generic.websocket import AsyncWebsocketConsumer
 from django.http import HttpResponse, parse_cookie
 
 from toto_django import dispatcher
-from toto_django.codecs import JSON, Codec, EncodeError, Malformed
-from toto_django.codecs.bson import BSONCodec
-from toto_django.codecs.msgpack import MessagePackCodec
+from toto_django.codecs import JSON, Codec, EncodeError, Malformed, codec_for
 from toto_django.conf import settings
 from toto_django.events import EventManager, Registration
-from toto_django.exceptions import ServerError
+from toto_django.exceptions import ServerError, UnsupportedMediaType
 from toto_django.exchange import Exchange
 from toto_django.http import SESSION_COOKIE, session_id_in_cookie
 from toto_django.messages import ABSENT, Answer, Call, Result, as_member
@@ -23,16 +23,20 @@ __all__ = ["TotoConsumer"]
 
 logger = logging.getLogger("toto_django")
 
-BINARY_CODECS: dict[str, Codec] = {"toto.msgpack": MessagePackCodec(), "toto.bson": BSONCodec()}
+BINARY_TYPES = {"toto.msgpack": "application/msgpack", "toto.bson": "application/bson"}
 """What binary frames hold, by the subprotocol the client asks for; MessagePack without one."""
-FORBIDDEN = 4403
+MOST_WAITING = 100
+"""Calls of one socket that may wait for their turn."""
+UNSUPPORTED, TOO_BIG, TRY_AGAIN_LATER, FORBIDDEN = 1003, 1009, 1013, 4403
+"""Close codes: RFC 6455's registry, and one of ours."""
 
 
 class TotoConsumer(AsyncWebsocketConsumer):
     """One socket. Text frames are JSON; binary ones MessagePack or BSON, answered alike.
 
-    Up to SOCKET_CALLS calls run at a time; more wait unread. The session is that of the
-    URL, the header or the cookie; a login over the socket changes it.
+    Up to SOCKET_CALLS calls run at a time; more wait, and a client that lets too many wait is
+    sent away. The session is that of the URL, the header or the cookie; a login over the
+    socket changes it.
     """
 
     channel_layer_alias = ""
@@ -43,39 +47,47 @@ class TotoConsumer(AsyncWebsocketConsumer):
         self.loop = asyncio.get_running_loop()
         self.tasks: set[asyncio.Task[Any]] = set()
         self.free_calls = asyncio.Semaphore(settings.SOCKET_CALLS)
+        self.waiting_calls = self.waiting_bytes = 0
         self.registrations: list[Registration] = []
+        self.is_open = False
         self.codec: Codec = JSON
         self.session_id = self._given_session_id()
         _redact(self.scope)
-        if not _is_allowed(self._header(b"origin")):
+        if not _is_allowed(self._header(b"origin"), self._header(b"host")):
             await self.close(FORBIDDEN)
             return
-        offered = [name for name in self.scope.get("subprotocols", ()) if name in BINARY_CODECS]
-        self.binary_codec = BINARY_CODECS[offered[0] if offered else "toto.msgpack"]
+        offered = [name for name in self.scope.get("subprotocols", ()) if name in BINARY_TYPES]
+        self.binary_type = BINARY_TYPES[offered[0] if offered else "toto.msgpack"]
         await self.accept(offered[0] if offered else None)
+        self.is_open = True
         await self._run_hook(settings.SOCKET_OPENED_METHOD)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
-        """A frame: a call in a task of its own, once there is room."""
-        self.codec = JSON if text_data is not None else self.binary_codec
+        """A frame: a call in a task of its own, so that a disconnect is heard meanwhile."""
+        try:
+            self.codec = JSON if text_data is not None else codec_for(self.binary_type)
+        except UnsupportedMediaType:
+            await self.close(UNSUPPORTED)
+            return
         data = text_data.encode() if text_data is not None else bytes_data or b""
         if len(data) > settings.MAX_BODY:
-            await self.close(1009)
+            await self.close(TOO_BIG)
             return
-        await self.free_calls.acquire()
-        task = asyncio.create_task(self._answer(data, self.codec))
-        self.tasks.add(task)
-        task.add_done_callback(self._release)
+        if self.waiting_calls >= MOST_WAITING or self.waiting_bytes + len(data) > settings.MAX_BODY:
+            await self.close(TRY_AGAIN_LATER)
+            return
+        self._start(self._answer(data, self.codec))
 
     async def disconnect(self, code: int) -> None:
         """Cancel what runs, forget the event handlers, run SOCKET_CLOSED_METHOD."""
-        for task in list(getattr(self, "tasks", ())):
+        tasks = list(self.tasks)
+        for task in tasks:
             task.cancel()
-        if self.tasks:
-            await asyncio.gather(*self.tasks, return_exceptions=True)
+        await asyncio.gather(*tasks, return_exceptions=True)
         for registration in self.registrations:
             EventManager.instance().remove_handler(registration)
-        await self._run_hook(settings.SOCKET_CLOSED_METHOD)
+        if self.is_open:
+            await self._run_hook(settings.SOCKET_CLOSED_METHOD)
 
     # For handlers
 
@@ -91,6 +103,19 @@ class TotoConsumer(AsyncWebsocketConsumer):
     # Steps
 
     async def _answer(self, data: bytes, codec: Codec) -> None:
+        self.waiting_calls += 1
+        self.waiting_bytes += len(data)
+        try:
+            await self.free_calls.acquire()
+        finally:
+            self.waiting_calls -= 1
+            self.waiting_bytes -= len(data)
+        try:
+            await self._answer_frame(data, codec)
+        finally:
+            self.free_calls.release()
+
+    async def _answer_frame(self, data: bytes, codec: Codec) -> None:
         try:
             frame = codec.loads(data)
         except Malformed as error:
@@ -101,8 +126,6 @@ class TotoConsumer(AsyncWebsocketConsumer):
             return
         exchange = self._exchange()
         answer = await self._call(exchange, frame)
-        if exchange.session is not None:
-            self.session_id = "" if exchange.session.ended else exchange.session.session_id
         call_id = frame.get("id")
         member = as_member(answer)
         if call_id is not None:
@@ -111,13 +134,15 @@ class TotoConsumer(AsyncWebsocketConsumer):
             await self._send(codec, dict(member))
 
     async def _call(self, exchange: Exchange, frame: dict[Any, Any]) -> Answer:
+        call = Call(frame.get("method", ABSENT), frame.get("parameters", {}))
         try:
-            return await dispatcher.acall(
-                exchange, Call(frame.get("method", ABSENT), frame.get("parameters", {}))
-            )
+            answer = await dispatcher.acall(exchange, call)
         except Exception as error:
             logger.error("a call failed outside its method", exc_info=error)
-            return Result.of_exception(error)
+            answer = Result.of_exception(error)
+        if exchange.session is not None:
+            self.session_id = "" if exchange.session.ended else exchange.session.session_id
+        return answer
 
     async def _send(self, codec: Codec, frame: Any) -> None:
         try:
@@ -132,13 +157,12 @@ class TotoConsumer(AsyncWebsocketConsumer):
             await self.send(bytes_data=data)
 
     def _send_soon(self, frame: Any) -> None:
-        task = self.loop.create_task(self._send(self.codec, frame))
+        self._start(self._send(self.codec, frame))
+
+    def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
+        task = self.loop.create_task(coroutine)
         self.tasks.add(task)
         task.add_done_callback(self.tasks.discard)
-
-    def _release(self, task: asyncio.Task[Any]) -> None:
-        self.tasks.discard(task)
-        self.free_calls.release()
 
     async def _run_hook(self, method_name: str | None) -> None:
         if method_name is not None:
@@ -167,9 +191,12 @@ class TotoConsumer(AsyncWebsocketConsumer):
         return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == name), "")
 
 
-def _is_allowed(origin: str) -> bool:
+def _is_allowed(origin: str, host: str) -> bool:
+    """Pages of the service's own origin always are."""
     allowed = settings.ALLOW_ORIGIN
-    return allowed == "*" or not origin or origin in ([allowed] if isinstance(allowed, str) else allowed)
+    if allowed == "*" or not origin or urlsplit(origin).netloc == host:
+        return True
+    return origin in ([allowed] if isinstance(allowed, str) else allowed)
 
 
 def _redact(scope: Any) -> None:

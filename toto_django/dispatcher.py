@@ -119,7 +119,7 @@ async def _acall(exchange: Exchange, call: Call, invoked: Invoked, admitted: Cal
     try:
         answer = await _aanswer(found, handler, call, admitted)
     except TimeoutError:
-        answer = Result.of_exception(TimedOut())
+        answer = found.redirect(TimedOut()) or Result.of_exception(TimedOut())
     finally:
         admitted()
         handler.finish()

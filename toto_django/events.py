@@ -110,10 +110,14 @@ class EventManager:
 
         Plain and coroutine functions. With ``run_on_main_loop`` it runs on the event loop of
         the caller, else in a thread of the manager's (a coroutine function on a loop of its own).
+        While the channel layer is down, the handler waits for it to be back.
         """
         loop = _running_loop() if run_on_main_loop else None
         registration, joined = self.add(name, handler, persist, loop)
-        self.wait_until_joined(joined)
+        try:
+            self.wait_until_joined(joined)
+        except Unavailable:
+            logger.warning("the events %r will arrive once the channel layer answers", name)
         return registration
 
     def remove_handler(self, registration: Registration) -> None:

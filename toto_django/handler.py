@@ -125,15 +125,17 @@ class Handler:
         handler: Callable[[Any], Any],
         run_on_main_loop: bool = True,
         deregister_on_finish: bool = False,
+        persist: bool = False,
     ) -> Registration:
-        """Call ``handler(args)`` at the next event of this name, on the server's event loop or in a thread.
+        """Call ``handler(args)`` at the next event of this name, or with ``persist`` at each.
 
+        It runs on the server's event loop, or without ``run_on_main_loop`` in a thread.
         It is forgotten when this call is finished; on a web socket when that closes, unless
         ``deregister_on_finish``.
         """
         manager = EventManager.instance()
         loop = self.loop if run_on_main_loop else None
-        registration, joined = manager.add(name, handler, persist=False, loop=loop)
+        registration, joined = manager.add(name, handler, persist, loop)
         socket = self.exchange.socket
         owner = self if socket is None or deregister_on_finish else socket
         owner.keep_registration(registration)

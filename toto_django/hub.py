@@ -31,10 +31,8 @@ Receiver = Callable[[str, Any], None]
 logger = logging.getLogger("toto_django")
 
 MESSAGE_TYPE = "toto.event"
-CLAIM_SECONDS = 2.0
-"""How long a process tries to be the one that gets an event sent to one process only."""
-TURN_SECONDS = 0.05
-"""How long a process that had the last such event lets others go first."""
+OFFER_SECONDS = (0.05, 0.15, 0.3)
+"""How long processes may take to offer themselves for an event sent to one; more only while none has."""
 RETRY_SECONDS = 0.1
 LINGER_SECONDS = 10.0
 """How long a group is kept after its last waiter left: long-polls come back."""
@@ -59,6 +57,10 @@ def _make_layer() -> Any:
     return InMemoryChannelLayer(capacity=MEMORY_CAPACITY)
 
 
+def _message(**members: Any) -> dict[str, Any]:
+    return {"type": MESSAGE_TYPE, **members}
+
+
 class Hub:
     """Sends events to every process, and calls ``receive(name, args)`` for those that arrive here."""
 
@@ -74,7 +76,10 @@ class Hub:
         self._settled_at = 0.0
         self._numbers: OrderedDict[str, itertools.count[int]] = OrderedDict()
         self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
-        self._last_claim: dict[str, bool] = {}
+        self._offers: dict[str, list[str]] = {}
+        """Channels of the processes that would take an event sent to one, by request."""
+        self._turns: OrderedDict[str, int] = OrderedDict()
+        self._turn = itertools.count(1)
         self._tasks: set[asyncio.Task[Any]] = set()
         self.lost = 0
         """Events that were sent but did not arrive here, because a queue was full."""
@@ -98,18 +103,27 @@ class Hub:
         await self._send({"event": event, "args": args, "sender": self._id, "number": next(numbers)})
 
     async def send_to_one(self, event: str, args: bytes) -> None:
-        """To one process that waits for the event. Raises Unavailable.
+        """To one of the processes that wait for the event, in rotation. Raises Unavailable.
 
-        To this one, unless it had the last such event; else to whoever takes the ticket.
+        Those that wait offer to take it, and the one that had its last turn longest ago gets it.
         """
-        is_waited_for_here = self._groups.get(event, 0.0) is None
-        if is_waited_for_here and not self._last_claim.get(event):
-            self._last_claim[event] = True
-            self._guarded(self._deliver, event, args)
-            return
-        ticket = f"toto.ticket.{uuid.uuid4().hex}"
-        await self._attempt(lambda: self._layer.send(ticket, {"type": MESSAGE_TYPE}))
-        await self._send({"event": event, "args": args, "ticket": ticket})
+        request = uuid.uuid4().hex
+        offers = self._offers[request] = []
+        try:
+            await self._send({"event": event, "request": request, "sender": self._channel})
+            for seconds in OFFER_SECONDS:
+                await asyncio.sleep(seconds)
+                if offers:
+                    break
+        finally:
+            del self._offers[request]
+        if offers:
+            taker = min(offers, key=lambda channel: (self._turns.get(channel, 0), channel != self._channel))
+            self._turns.pop(taker, None)
+            self._turns[taker] = next(self._turn)
+            while len(self._turns) > NUMBERED_GROUPS:
+                self._turns.popitem(last=False)
+            await self._attempt(lambda: self._layer.send(taker, _message(event=event, args=args)))
 
     async def join(self, event: str) -> None:
         """Returns when events of this name arrive; while the layer is down, once it is back."""
@@ -141,7 +155,7 @@ class Hub:
 
     async def _send(self, message: dict[str, Any]) -> None:
         group = group_name(message["event"])
-        await self._attempt(lambda: self._layer.group_send(group, {"type": MESSAGE_TYPE, **message}))
+        await self._attempt(lambda: self._layer.group_send(group, _message(**message)))
 
     async def _attempt(self, operation: Callable[[], Coroutine[Any, Any, None]]) -> None:
         try:
@@ -149,7 +163,13 @@ class Hub:
                 await self._ready.wait()
                 if (settling := self._settled_at - time.monotonic()) > 0:
                     await asyncio.sleep(settling)
-                await operation()
+                try:
+                    await operation()
+                except Exception:
+                    # Connections that were kept through an outage fail once.
+                    await asyncio.sleep(RETRY_SECONDS)
+                    await self._ready.wait()
+                    await operation()
         except Exception as error:
             self._report("cannot send an event", error)
             raise Unavailable from error
@@ -219,7 +239,6 @@ class Hub:
             if left_at is None or left_at > long_ago:
                 continue
             del self._groups[event]
-            self._last_claim.pop(event, None)
             for key in [key for key in self._seen if key[0] == event]:
                 del self._seen[key]
             await self._layer.group_discard(group_name(event), self._channel)
@@ -227,28 +246,23 @@ class Hub:
                 await self._layer.group_add(group_name(event), self._channel)
 
     def _take(self, message: dict[str, Any]) -> None:
-        event = message["event"]
-        if "ticket" in message:
-            self._start(self._claim(message))
-            return
-        self._count_lost(event, message["sender"], message["number"])
-        self._deliver(event, message["args"])
+        if "offer" in message:
+            self._offers.get(message["request"], []).append(message["offer"])
+        elif "request" in message:
+            self._start(self._offer(message))
+        else:
+            if "number" in message:
+                self._count_lost(message["event"], message["sender"], message["number"])
+            self._deliver(message["event"], message["args"])
 
-    async def _claim(self, message: dict[str, Any]) -> None:
-        event = message["event"]
-        if self._last_claim.get(event):
-            await asyncio.sleep(TURN_SECONDS)
-        try:
-            async with asyncio.timeout(CLAIM_SECONDS):
-                await self._layer.receive(message["ticket"])
-        except TimeoutError:
-            self._last_claim.pop(event, None)
-            return
-        except Exception as error:
-            self._report("cannot claim an event", error)
-            return
-        self._last_claim[event] = True
-        self._guarded(self._deliver, event, message["args"])
+    async def _offer(self, message: dict[str, Any]) -> None:
+        """Offer to take an event sent to one process, if anybody here waits for it."""
+        if self._groups.get(message["event"], 0.0) is None:
+            offer = _message(request=message["request"], offer=self._channel)
+            try:
+                await self._layer.send(message["sender"], offer)
+            except Exception as error:
+                self._report("cannot offer to take an event", error)
 
     def _deliver(self, event: str, args: bytes) -> None:
         self._receive(event, unpack(args))

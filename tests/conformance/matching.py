@@ -198,6 +198,10 @@ def _connection_after(exchange: Exchange, expected: str) -> Iterator[str]:
         yield "connection: expected to stay open, got closed"
 
 
+def _no_answer_within(exchange: Exchange, expected: float) -> Iterator[str]:
+    yield f"expected no answer within {expected} s, got {exchange.answer.body[:200]!r}"
+
+
 Check = Callable[[Exchange, Any], Iterator[str]]
 
 CHECKS: Mapping[str, Check] = {
@@ -209,6 +213,7 @@ CHECKS: Mapping[str, Check] = {
     "has": _has,
     "json_error": _json_error,
     "connection_after": _connection_after,
+    "no_answer_within": _no_answer_within,
 }
 DEFAULTED = {"status", "content_type", "headers", "cookies", "cookies_cleared", "signed"}
 

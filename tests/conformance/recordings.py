@@ -70,8 +70,14 @@ class Recording:
     settings: Mapping[str, Any]
     django: Mapping[str, Any]
     mounted_at: str
+    processes: int
     sign_parts: tuple[str, ...]
     cases: tuple[Case, ...]
+
+    @property
+    def names_processes(self) -> bool:
+        """Some cases say which of two processes they go to."""
+        return self.processes > 1 and any(case.connection for case in self.cases)
 
 
 def names() -> list[str]:
@@ -94,6 +100,7 @@ def load(name: str) -> Recording:
         settings=header["settings"],
         django=header["django"],
         mounted_at=header.get("mounted_at", ""),
+        processes=header.get("processes", 1),
         sign_parts=tuple(header.get("custom_signing", {}).get("sign", ())),
         cases=cases,
     )

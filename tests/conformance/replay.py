@@ -44,6 +44,7 @@ class Pending:
     expect: Expectation | None
     answer: "Future[Answer]"
     sent_at: float
+    leave_after: float | None
 
 
 @dataclass
@@ -93,8 +94,15 @@ class Replay:
             yield Outcome(case, category, [f"cannot be sent: {error}"])
             return
         sent_at = time.time()
-        answer = self.transport.send(request, case.connection, case.leave_after_s)
-        pending = Pending(case=case, category=category, expect=expect, answer=answer, sent_at=sent_at)
+        leave_after = (expect or {}).get("no_answer_within", case.leave_after_s)
+        pending = Pending(
+            case=case,
+            category=category,
+            expect=expect,
+            answer=self.transport.send(request, case.connection, leave_after),
+            sent_at=sent_at,
+            leave_after=leave_after,
+        )
         if case.answered_by is None:
             yield self._finished(pending)
         else:
@@ -117,7 +125,7 @@ class Replay:
         try:
             answer = pending.answer.result(2 * PATIENCE)
         except CancelledError:
-            left = [] if case.leave_after_s is not None else ["the call was cancelled"]
+            left = [] if pending.leave_after is not None else ["the call was cancelled"]
             return Outcome(case, pending.category, left)
         except Exception as error:
             return Outcome(case, pending.category, [f"no answer: {error!r}"])

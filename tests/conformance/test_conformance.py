@@ -8,23 +8,29 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
+from tests.conformance.pairs import UvicornPair
 from tests.conformance.replay import CATEGORIES, Outcome, Replay
-from tests.conformance.runs import IN_PROCESS, NOT_YET, SERVERS, Run, all_runs
+from tests.conformance.runs import IN_PROCESS, PAIR, SERVERS, Run, all_runs
 from tests.conformance.transports import Transport
+from tests.redis_server import BINARY
 from tests.service import journal, settings
 
 Record = Callable[[str, object], None]
 
+RUNS = [
+    pytest.param(run, id=str(run), marks=[pytest.mark.service] if run.transport == PAIR else [])
+    for run in all_runs()
+]
+
 
 @pytest.mark.django_db(transaction=True)
-@pytest.mark.parametrize("run", list(all_runs()), ids=str)
+@pytest.mark.parametrize("run", RUNS)
 def test_answers_as_recorded(run: Run, record_property: Record) -> None:
-    if run.file in NOT_YET:
-        waiting = len(run.recording.cases)
-        record_property("conformance", (str(run), f"not yet: {NOT_YET[run.file]} ({waiting} cases)"))
-        pytest.skip(f"not yet: {NOT_YET[run.file]}")
+    if run.transport == PAIR and BINARY is None:
+        record_property("conformance", (str(run), f"needs redis-server ({len(run.recording.cases)} cases)"))
+        pytest.skip("redis-server is not installed")
     with override_settings(**_settings(run)), _transport(run) as transport:
-        journal.entries.clear()
+        journal.forget()
         outcomes = Replay(run.recording, transport, run.strict).run()
     failed = [outcome for outcome in outcomes if outcome.problems]
     record_property("conformance", (str(run), [*_counts(outcomes), len(failed)]))
@@ -39,7 +45,10 @@ def _settings(run: Run) -> dict[str, Any]:
 def _transport(run: Run) -> Transport:
     if run.transport in IN_PROCESS:
         return IN_PROCESS[run.transport]()
-    return SERVERS[run.transport](run.environment(str(connection.settings_dict["NAME"])))
+    environment = run.environment(str(connection.settings_dict["NAME"]))
+    if run.transport == PAIR:
+        return UvicornPair(environment, is_spread=not run.recording.names_processes)
+    return SERVERS[run.transport](environment)
 
 
 def _counts(outcomes: list[Outcome]) -> list[int]:

@@ -22,6 +22,14 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 TOTO = {"METHOD_MODULES": ["tests.service.tree"]} | json.loads(os.environ.get("TOTO_TEST_TOTO", "{}"))
 
+if _redis := os.environ.get("TOTO_TEST_REDIS"):
+    CHANNEL_LAYERS = {
+        "default": {
+            "BACKEND": "channels_redis.core.RedisChannelLayer",
+            "CONFIG": {"hosts": [{"address": _redis, "socket_timeout": None}]},
+        }
+    }
+
 _name = os.environ.get("TOTO_TEST_NAME", "")
 _sqlite = os.environ.get("TOTO_TEST_SQLITE") or _name
 DATABASES = {

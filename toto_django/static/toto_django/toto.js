@@ -1,4 +1,4 @@
-// toto.js 0.1.0, MIT. Built by clients/js/build.mjs: change the sources in clients/js/src instead.
+// toto.js 0.1.0, MIT. Built by clients/js/build.mjs from clients/js/src.
 
 // emitter.js
 
@@ -77,8 +77,8 @@ class TotoError extends Error {
 class NetworkError extends TotoError {
   name = "NetworkError";
 
-  constructor(message, { status, cause } = {}) {
-    super("network", message, {}, { cause });
+  constructor(message, { status, ...options } = {}) {
+    super("network", message, {}, options);
     /** The HTTP status, where there was one. */
     this.status = status;
   }
@@ -110,8 +110,8 @@ function isObject(value) {
 // backoff.js
 
 /**
- * Milliseconds to wait after failures in a row, the first being 0: twice as long each time, up to a limit, less up
- * to a half by chance, so that clients do not come back all at once.
+ * Milliseconds to wait after failures in a row, the first being 0: twice as long each time, up to a limit,
+ * less up to a half by chance, so that clients do not come back all at once.
  */
 function backoffDelay(failures, { initial = 1000, max = 30_000 } = {}) {
   return Math.min(max, initial * 2 ** failures) * (1 - Math.random() / 2);
@@ -120,6 +120,7 @@ function backoffDelay(failures, { initial = 1000, max = 30_000 } = {}) {
 /** Rejects with the signal's reason when it is aborted. */
 function sleep(milliseconds, signal) {
   return new Promise((resolve, reject) => {
+    signal.throwIfAborted();
     const abort = () => {
       clearTimeout(timer);
       reject(signal.reason);
@@ -135,8 +136,8 @@ function sleep(milliseconds, signal) {
 // longpoll.js
 
 /**
- * The results of a call that is made again and again: at once after an answer, also while the consumer is still busy
- * with it, and after a growing pause when it failed. Empty answers are no messages.
+ * The results of a call that is made again and again: at once after an answer, also while the consumer is
+ * still busy with it, and after a growing pause when it failed. Empty answers are no messages.
  *
  * @param {(parameters, {signal, timeout}) => Promise} call
  * @param parameters may be a function that makes them of the message before
@@ -149,15 +150,14 @@ async function* longPoll(call, parameters, { signal, timeout = 0, backoff, onErr
   let last;
   const poll = () => {
     const given = typeof parameters === "function" ? parameters(last) : parameters;
-    const answer = persisted(() => call(given, { signal: controller.signal, timeout }), controller.signal, {
-      backoff,
-      onError,
-    });
+    const limits = { signal: controller.signal, timeout };
+    const answer = persisted(() => call(given, limits), controller.signal, { backoff, onError });
     answer.catch(() => {}); // It is awaited only when the consumer asks for the next message.
     return answer;
   };
   try {
-    for (let answer = poll(); ; ) {
+    let answer = poll();
+    while (true) {
       const message = await answer;
       if (signal?.aborted) return;
       last = message ?? last;
@@ -235,8 +235,7 @@ function outcomesOf({ method, batch }, answer) {
 
 /** Whether calls logged out and none logged in again afterwards: then the session of the answer has ended. */
 function endsInLogout(outcomes, given) {
-  const isLast = ({ method, result }) =>
-    method === LOGOUT ? result !== undefined : isLogin(result, given);
+  const isLast = ({ method, result }) => (method === LOGOUT ? result !== undefined : isLogin(result, given));
   return outcomes.findLast(isLast)?.method === LOGOUT;
 }
 
@@ -274,7 +273,7 @@ function concat(...parts) {
 
 // padding.js
 
-/** A message as SHA-1 and SHA-256 read it: followed by 0x80, zeros and its length in bits, in blocks of 64 bytes. */
+/** A message as SHA-1 and SHA-256 read it: then 0x80, zeros and its length in bits, in blocks of 64 bytes. */
 function padded(message) {
   const size = Math.ceil((message.length + 9) / 64) * 64;
   const bytes = new Uint8Array(size);
@@ -412,8 +411,9 @@ function hmacSha256(key, message) {
 function hmac(hash, key, message) {
   const block = new Uint8Array(BLOCK_SIZE);
   block.set(key.length > BLOCK_SIZE ? hash(key) : key);
-  const inner = hash(concat(block.map((byte) => byte ^ 0x36), message));
-  return hash(concat(block.map((byte) => byte ^ 0x5c), inner));
+  const innerKey = block.map((byte) => byte ^ 0x36);
+  const outerKey = block.map((byte) => byte ^ 0x5c);
+  return hash(concat(outerKey, hash(concat(innerKey, message))));
 }
 
 // signing.js
@@ -424,8 +424,8 @@ function sign(key, message) {
 }
 
 /**
- * Which keys sign which messages. `answerKeys` are those that may have signed an answer with the session `given`:
- * `results` are what its methods returned, `sent` is the session of the request.
+ * Which keys sign which messages. `answerKeys` are those that may have signed an answer with the session
+ * `given`: `results` are what its methods returned, `sent` is the session of the request.
  */
 const SCHEMES = {
   user_id: {
@@ -452,7 +452,8 @@ const SCHEMES = {
 /** The scheme of a name, null for null. */
 function schemeOf(name) {
   if (name === null) return null;
-  if (!Object.hasOwn(SCHEMES, name)) throw new TypeError(`There is no signing scheme ${JSON.stringify(name)}.`);
+  if (!Object.hasOwn(SCHEMES, name))
+    throw new TypeError(`There is no signing scheme ${JSON.stringify(name)}.`);
   return SCHEMES[name];
 }
 
@@ -472,7 +473,8 @@ async function limited({ timeout, signal }, run) {
   const controller = new AbortController();
   const abort = () => controller.abort(signal.reason);
   signal?.addEventListener("abort", abort);
-  const timer = timeout > 0 ? setTimeout(() => controller.abort(new TimeoutError(timeout)), timeout) : undefined;
+  const timer =
+    timeout > 0 ? setTimeout(() => controller.abort(new TimeoutError(timeout)), timeout) : undefined;
   try {
     return await run(controller.signal);
   } catch (error) {
@@ -518,7 +520,7 @@ function parsedAnswer(bytes) {
 
 // socket.js
 
-/** Milliseconds after which a connection counts as a good one, so that the next one is tried soon after its end. */
+/** Milliseconds after which a connection counts as a good one: the next is tried soon after its end. */
 const STABLE_AFTER = 5000;
 
 /** `<service>/websocket/<session id>`, with ws for http and wss for https. */
@@ -627,6 +629,7 @@ class TotoSocket {
     connection.onopen = () => this.#opened();
     connection.onmessage = ({ data }) => this.#received(data);
     connection.onclose = (event) => this.#lost(event);
+    connection.onerror = () => {}; // It closes as well. Node's `ws` wants a listener.
     this.#connection = connection;
     this.#openedAt = Infinity;
     this.#enter("connecting");
@@ -687,7 +690,8 @@ class TotoSocket {
     }
     if (!isObject(frame)) this.#emitter.emit("message", frame);
     else if (this.#isReply(frame)) this.#settle(frame);
-    else if ("message_id" in frame && "data" in frame) this.#emitter.emit("message", frame.data, frame.message_id);
+    else if ("message_id" in frame && "data" in frame)
+      this.#emitter.emit("message", frame.data, frame.message_id);
     else if ("error" in frame) this.#emitter.emit("error", TotoError.from(frame.error));
     else this.#emitter.emit("message", frame);
   }
@@ -743,9 +747,10 @@ class Toto {
     return this.#store.get();
   }
 
-  set session(session) {
+  set session(given) {
     const before = this.session;
-    if (JSON.stringify(before) === JSON.stringify(session ?? null)) return;
+    const session = given ?? null;
+    if (JSON.stringify(before) === JSON.stringify(session)) return;
     this.#store.set(session);
     if (session) this.#emitter.emit("session", this.session);
     else this.#emitter.emit("logout", before);
@@ -797,7 +802,7 @@ class Toto {
     return answer.result ?? null;
   }
 
-  /** The results of several methods, {id: [method, parameters]} or such a Map; TotoErrors for those that failed. */
+  /** The results of several methods, {id: [method, parameters]} or a Map, with the errors among them. */
   async batch(members, options = {}) {
     const entries = members instanceof Map ? [...members] : Object.entries(members);
     const calls = entries.map(([id, [method, parameters]]) => [id, { method, parameters: parameters ?? {} }]);
@@ -845,7 +850,7 @@ class Toto {
     const outcomes = outcomesOf(content, answer);
     const given = answer.session ? this.#verified(answer.session, outcomes, sent, response) : null;
     this.#follow(sent, given, outcomes);
-    if ("error" in answer) throw TotoError.from(answer.error);
+    if (answer.error !== undefined) throw TotoError.from(answer.error);
     return answer;
   }
 
@@ -875,8 +880,8 @@ class Toto {
   /** Go on with the session of an answer, unless that which was sent has been replaced meanwhile. */
   #follow(sent, given, outcomes) {
     const isCurrent = isSameSession(this.session, sent);
-    const isEnded = endsInLogout(outcomes, given) || (!given && outcomes.some(({ error }) => saysLoggedOut(error)));
-    if (isEnded) {
+    const isRefused = !given && outcomes.some(({ error }) => saysLoggedOut(error));
+    if (isRefused || endsInLogout(outcomes, given)) {
       if (isCurrent) this.session = null;
     } else if (given && (isCurrent || outcomes.some(({ result }) => isLogin(result, given)))) {
       this.session = given;
