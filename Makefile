@@ -15,7 +15,7 @@ demo: $(VENV)/.demo  ## the example project on http://127.0.0.1:8000
 	$(bin)/python -m uvicorn example_project.asgi:application --host $(HOST) --port $(PORT) --lifespan off
 
 test: $(VENV)/.dev  ## the suite; whatever needs an external service is skipped, with the reason
-	$(bin)/python -m pytest -rs -n auto $(ARGS)
+	$(bin)/python -m pytest -rs -n 4 $(ARGS)
 
 lint: $(VENV)/.dev
 	$(bin)/ruff check

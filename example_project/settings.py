@@ -1,7 +1,8 @@
 """Settings of the demonstration: SQLite, everything in one process, nothing to configure.
 
 For development. Environment variables change the little that one may want to change:
-EXAMPLE_DEBUG=0, EXAMPLE_SECRET_KEY, EXAMPLE_HOSTS (separated by commas), EXAMPLE_SQLITE (a file).
+EXAMPLE_DEBUG=0, EXAMPLE_SECRET_KEY, EXAMPLE_HOSTS (separated by commas), EXAMPLE_SQLITE (a file),
+EXAMPLE_REDIS (a URL, for several processes).
 """
 
 import os
@@ -24,6 +25,7 @@ INSTALLED_APPS = [
     "django.contrib.staticfiles",
     "channels",
     "toto_django",
+    "example_project.chat",
     "example_project.counter",
     "example_project.notes",
 ]
@@ -79,8 +81,14 @@ AUTH_PASSWORD_VALIDATORS = [
 STATIC_URL = "static/"
 STATICFILES_DIRS = [PROJECT_DIR / "static"]
 
-# Events stay inside this process. Several processes share channels_redis.core.RedisChannelLayer.
+# Events stay inside this process, unless several processes share a Redis server.
 CHANNEL_LAYERS = {"default": {"BACKEND": "channels.layers.InMemoryChannelLayer"}}
+if redis_url := os.environ.get("EXAMPLE_REDIS"):
+    CHANNEL_LAYERS["default"] = {
+        "BACKEND": "channels_redis.core.RedisChannelLayer",
+        # No time limit: the layer waits for events as long as it takes.
+        "CONFIG": {"hosts": [{"address": redis_url, "socket_timeout": None}], "capacity": 1000},
+    }
 
 TOTO = {
     # Beside every app's methods.py: packages of modules with invoke(), named by their paths.

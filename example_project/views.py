@@ -1,4 +1,4 @@
-"""The start page."""
+"""The pages."""
 
 from django.http import HttpRequest
 from django.template.response import TemplateResponse
@@ -18,6 +18,7 @@ CONTENT_SECURITY_POLICY = "; ".join(
         "frame-ancestors 'none'",
     ]
 )
+HEADERS = {"Content-Security-Policy": CONTENT_SECURITY_POLICY}
 
 
 @require_safe
@@ -27,5 +28,11 @@ def start(request: HttpRequest) -> TemplateResponse:
         request,
         "start.html",
         {"method_names": registry.names()},
-        headers={"Content-Security-Policy": CONTENT_SECURITY_POLICY},
+        headers=HEADERS,
     )
+
+
+@require_safe
+def chat(request: HttpRequest) -> TemplateResponse:
+    """Talk to other browsers."""
+    return TemplateResponse(request, "chat.html", headers=HEADERS)

@@ -27,6 +27,8 @@ BINARY_TYPES = {"toto.msgpack": "application/msgpack", "toto.bson": "application
 """What binary frames hold, by the subprotocol the client asks for; MessagePack without one."""
 MOST_WAITING = 100
 """Calls of one socket that may wait for their turn."""
+MOST_FORGOTTEN = 100
+"""Handlers kept for one event that may have had it before they are looked through."""
 UNSUPPORTED, TOO_BIG, TRY_AGAIN_LATER, FORBIDDEN = 1003, 1009, 1013, 4403
 """Close codes: RFC 6455's registry, and one of ours."""
 
@@ -80,13 +82,14 @@ class TotoConsumer(AsyncWebsocketConsumer):
 
     async def disconnect(self, code: int) -> None:
         """Cancel what runs, forget the event handlers, run SOCKET_CLOSED_METHOD."""
+        was_open, self.is_open = self.is_open, False
         tasks = list(self.tasks)
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
         for registration in self.registrations:
             EventManager.instance().remove_handler(registration)
-        if self.is_open:
+        if was_open:
             await self._run_hook(settings.SOCKET_CLOSED_METHOD)
 
     # For handlers
@@ -98,6 +101,12 @@ class TotoConsumer(AsyncWebsocketConsumer):
 
     def keep_registration(self, registration: Registration) -> None:
         """An event handler that lives as long as the socket."""
+        manager = EventManager.instance()
+        if not self.is_open:
+            manager.remove_handler(registration)
+            return
+        if len(self.registrations) >= MOST_FORGOTTEN:
+            self.registrations = [kept for kept in self.registrations if manager.is_registered(kept)]
         self.registrations.append(registration)
 
     # Steps
@@ -140,9 +149,18 @@ class TotoConsumer(AsyncWebsocketConsumer):
         except Exception as error:
             logger.error("a call failed outside its method", exc_info=error)
             answer = Result.of_exception(error)
-        if exchange.session is not None:
-            self.session_id = "" if exchange.session.ended else exchange.session.session_id
+        self._take_session(exchange)
         return answer
+
+    def _take_session(self, exchange: Exchange) -> None:
+        """A login changes the socket's session, a logout ends it; calls that began before do neither."""
+        session = exchange.session
+        if session is None:
+            return
+        if session.session_id != exchange.given_session_id:
+            self.session_id = session.session_id
+        elif session.ended and self.session_id == session.session_id:
+            self.session_id = ""
 
     async def _send(self, codec: Codec, frame: Any) -> None:
         try:
@@ -151,10 +169,10 @@ class TotoConsumer(AsyncWebsocketConsumer):
             failed = Result.of_exception(ServerError(str(error))).to_wire()
             call_id = frame.get("id") if isinstance(frame, dict) else None
             data = codec.dumps(failed if call_id is None else {"id": call_id, **failed})
-        if codec is JSON:
-            await self.send(text_data=data.decode())
-        else:
-            await self.send(bytes_data=data)
+        try:
+            await (self.send(text_data=data.decode()) if codec is JSON else self.send(bytes_data=data))
+        except Exception as error:
+            logger.debug("a frame was dropped, its socket is gone: %s", type(error).__name__)
 
     def _send_soon(self, frame: Any) -> None:
         self._start(self._send(self.codec, frame))

@@ -152,6 +152,11 @@ class EventManager:
             except TimeoutError:
                 raise Unavailable from None
 
+    def is_registered(self, registration: Registration) -> bool:
+        """It has not been taken back, nor had its one event."""
+        with self._table_lock:
+            return registration in self._handlers.get(registration.name, {})
+
     def count_handlers(self) -> int:
         """How many handlers are registered in this process."""
         with self._table_lock:

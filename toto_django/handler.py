@@ -159,7 +159,8 @@ class Handler:
         try:
             async with asyncio.timeout(timeout):
                 if joined is not None:
-                    await asyncio.wrap_future(joined)
+                    # Others wait for the same joining: leaving must not cancel it.
+                    await asyncio.shield(asyncio.wrap_future(joined))
                 return await arrived
         except TimeoutError:
             raise TimedOut from None

@@ -41,6 +41,7 @@ BEATS_TO_RENEWAL = 12
 SETTLE_SECONDS = 0.5
 """How long after an outage events wait, so that every process is back before they are sent."""
 NUMBERED_GROUPS = 1000
+CONCURRENT_JOINS = 32
 MEMORY_CAPACITY = 10_000
 
 
@@ -73,6 +74,9 @@ class Hub:
         self._groups: dict[str, float | None] = {}
         """Joined groups by event name: None while waited for, else when the last waiter left."""
         self._ready = asyncio.Event()
+        self._turn_to_send = asyncio.Lock()
+        """Events leave in the order they were sent in, and never need more than one connection."""
+        self._joining = asyncio.Semaphore(CONCURRENT_JOINS)
         self._settled_at = 0.0
         self._numbers: OrderedDict[str, itertools.count[int]] = OrderedDict()
         self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
@@ -132,10 +136,18 @@ class Hub:
         if not self._ready.is_set():
             await self._ready.wait()
         elif not is_member:
+            await self._join(event)
+
+    async def _join(self, event: str) -> None:
+        while event in self._groups:
             try:
-                await self._layer.group_add(group_name(event), self._channel)
+                async with self._joining:
+                    await self._layer.group_add(group_name(event), self._channel)
+                return
             except Exception as error:
                 self._report("cannot join a group", error)
+                await asyncio.sleep(RETRY_SECONDS)
+                await self._ready.wait()
 
     async def leave(self, event: str) -> None:
         """Nobody here waits for the event any more."""
@@ -163,13 +175,14 @@ class Hub:
                 await self._ready.wait()
                 if (settling := self._settled_at - time.monotonic()) > 0:
                     await asyncio.sleep(settling)
-                try:
-                    await operation()
-                except Exception:
-                    # Connections that were kept through an outage fail once.
-                    await asyncio.sleep(RETRY_SECONDS)
-                    await self._ready.wait()
-                    await operation()
+                async with self._turn_to_send:
+                    try:
+                        await operation()
+                    except Exception:
+                        # Connections that were kept through an outage fail once.
+                        await asyncio.sleep(RETRY_SECONDS)
+                        await self._ready.wait()
+                        await operation()
         except Exception as error:
             self._report("cannot send an event", error)
             raise Unavailable from error
@@ -235,7 +248,8 @@ class Hub:
 
     async def _leave_groups(self) -> None:
         long_ago = time.monotonic() - LINGER_SECONDS
-        for event, left_at in list(self._groups.items()):
+        for event in list(self._groups):
+            left_at = self._groups.get(event)  # Now: somebody may have come while another one was left.
             if left_at is None or left_at > long_ago:
                 continue
             del self._groups[event]

@@ -1,6 +1,6 @@
 // Joins src/ into one ES module and one classic script, among the static files of the Django app.
-// It understands what src/ uses of modules: `import { a, b } from "./x.js"` and `export` before a declaration there,
-// `export { a } from "./x.js"` in index.js. Names at the top level of modules have to differ.
+// It understands what src/ uses of modules: `import { a, b } from "./x.js"`, `export` before a declaration,
+// and `export { a } from "./x.js"` in index.js. Names at the top level of modules have to differ.
 
 import { readFileSync, writeFileSync } from "node:fs";
 import { fileURLToPath } from "node:url";
@@ -10,7 +10,7 @@ const TARGET = new URL("../../toto_django/static/toto_django/", import.meta.url)
 const IMPORT = /^import \{[^}]*\} from "\.\/([\w.]+)";\n/gm;
 const REEXPORT = /^export \{([^}]*)\} from "\.\/([\w.]+)";\n/gm;
 const { version, license } = JSON.parse(readFileSync(new URL("package.json", import.meta.url)));
-const HEADER = `// toto.js ${version}, ${license}. Built by clients/js/build.mjs: change the sources in clients/js/src instead.\n`;
+const HEADER = `// toto.js ${version}, ${license}. Built by clients/js/build.mjs from clients/js/src.\n`;
 
 /** The texts of the files by their names. */
 export function built() {
@@ -22,7 +22,8 @@ export function built() {
   return {
     "toto.js": `${HEADER}\n${code}\nexport { ${names.join(", ")} };\n`,
     "toto.classic.js":
-      `${HEADER}\nglobalThis.Toto = (() => {\n"use strict";\n\n${code}\n` + `return { ${names.join(", ")} };\n})();\n`,
+      `${HEADER}\nglobalThis.Toto = (() => {\n"use strict";\n\n${code}\n` +
+      `return { ${names.join(", ")} };\n})();\n`,
   };
 }
 

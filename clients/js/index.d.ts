@@ -84,17 +84,17 @@ export class Toto {
   login(userId: string, password: string, options?: CallOptions): Promise<Session>;
   /** End the session. It is kept when the service cannot be reached. */
   logout(options?: CallOptions): Promise<void>;
-  /** Change properties and, with `new_password`, the password. Resolves with the names of what has changed. */
+  /** Change properties and, with `new_password`, the password. Gives the names of what has changed. */
   update(
     password: string,
     changes: { new_password?: string; [property: string]: unknown },
     options?: CallOptions,
   ): Promise<string[]>;
 
-  /** The result of a method, null when it has none. Rejects with a TotoError, or with the signal's reason. */
+  /** The result of a method, null without one. Rejects with a TotoError, or with the signal's reason. */
   call<Result = unknown>(method: string, parameters?: unknown, options?: CallOptions): Promise<Result>;
 
-  /** The results of several methods in one request. A failed one is a TotoError; failures of the whole reject. */
+  /** The results of several methods in one request. A failed one is a TotoError; the whole may reject. */
   batch<Result = unknown, Id = string>(
     members: ReadonlyMap<Id, BatchMember>,
     options?: CallOptions,
@@ -105,8 +105,8 @@ export class Toto {
   ): Promise<{ [Id in keyof Results]: Results[Id] | TotoError }>;
 
   /**
-   * Make a call again and again, for messages that the service answers when there are some. Failures that may pass
-   * are tried again; others end the loop with their error. Empty answers are no messages.
+   * Make a call again and again, for messages that the service answers when there are some. Failures that
+   * may pass are tried again; others end the loop with their error. Empty answers are no messages.
    */
   messages<Message = unknown>(
     method: string,
@@ -142,7 +142,7 @@ export interface TotoSocket {
   readonly state: SocketState;
   /** The result of a method. Waits for the connection; rejects with a NetworkError when it is lost. */
   call<Result = unknown>(method: string, parameters?: unknown, options?: CallOptions): Promise<Result>;
-  /** Call a method without waiting for its result. Throws a NetworkError when closed, or when too much waits. */
+  /** Call a method without waiting for its result. Throws a NetworkError when closed or full. */
   send(method: string, parameters?: unknown): void;
   /** What the service sends of its own accord. Returns what removes the listener, as the others do. */
   onMessage(listener: (data: any, messageId: string | undefined) => void): () => void;

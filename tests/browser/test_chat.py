@@ -208,6 +208,9 @@ def test_typing_is_shown_for_a_while(pair: Pair, ways: tuple[str, str]) -> None:
     ada, grace = pair
     for person, way in zip(pair, ways, strict=True):
         person.uses(way)
+    ada.says("Hello")  # Once it has arrived, both are listening for sure.
+    grace.sees("Hello")
+    ada.page.wait_for_timeout(1000)
     ada.composer.press_sequentially("Hm")
     grace.sees_typing(f"{ada.user_id} is typing…")
     ada.sees_typing("")
@@ -215,7 +218,7 @@ def test_typing_is_shown_for_a_while(pair: Pair, ways: tuple[str, str]) -> None:
     ada.composer.press_sequentially("m")
     grace.sees_typing(f"{ada.user_id} is typing…")
     ada.composer.press("Enter")
-    grace.sees("Hmm")
+    grace.sees("Hello", "Hmm")
     grace.sees_typing("")
 
 

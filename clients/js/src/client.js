@@ -43,9 +43,10 @@ export class Toto {
     return this.#store.get();
   }
 
-  set session(session) {
+  set session(given) {
     const before = this.session;
-    if (JSON.stringify(before) === JSON.stringify(session ?? null)) return;
+    const session = given ?? null;
+    if (JSON.stringify(before) === JSON.stringify(session)) return;
     this.#store.set(session);
     if (session) this.#emitter.emit("session", this.session);
     else this.#emitter.emit("logout", before);
@@ -97,7 +98,7 @@ export class Toto {
     return answer.result ?? null;
   }
 
-  /** The results of several methods, {id: [method, parameters]} or such a Map; TotoErrors for those that failed. */
+  /** The results of several methods, {id: [method, parameters]} or a Map, with the errors among them. */
   async batch(members, options = {}) {
     const entries = members instanceof Map ? [...members] : Object.entries(members);
     const calls = entries.map(([id, [method, parameters]]) => [id, { method, parameters: parameters ?? {} }]);
@@ -145,7 +146,7 @@ export class Toto {
     const outcomes = outcomesOf(content, answer);
     const given = answer.session ? this.#verified(answer.session, outcomes, sent, response) : null;
     this.#follow(sent, given, outcomes);
-    if ("error" in answer) throw TotoError.from(answer.error);
+    if (answer.error !== undefined) throw TotoError.from(answer.error);
     return answer;
   }
 
@@ -175,8 +176,8 @@ export class Toto {
   /** Go on with the session of an answer, unless that which was sent has been replaced meanwhile. */
   #follow(sent, given, outcomes) {
     const isCurrent = isSameSession(this.session, sent);
-    const isEnded = endsInLogout(outcomes, given) || (!given && outcomes.some(({ error }) => saysLoggedOut(error)));
-    if (isEnded) {
+    const isRefused = !given && outcomes.some(({ error }) => saysLoggedOut(error));
+    if (isRefused || endsInLogout(outcomes, given)) {
       if (isCurrent) this.session = null;
     } else if (given && (isCurrent || outcomes.some(({ result }) => isLogin(result, given)))) {
       this.session = given;

@@ -46,8 +46,8 @@ export class TotoError extends Error {
 export class NetworkError extends TotoError {
   name = "NetworkError";
 
-  constructor(message, { status, cause } = {}) {
-    super("network", message, {}, { cause });
+  constructor(message, { status, ...options } = {}) {
+    super("network", message, {}, options);
     /** The HTTP status, where there was one. */
     this.status = status;
   }

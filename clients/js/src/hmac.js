@@ -18,6 +18,7 @@ export function hmacSha256(key, message) {
 function hmac(hash, key, message) {
   const block = new Uint8Array(BLOCK_SIZE);
   block.set(key.length > BLOCK_SIZE ? hash(key) : key);
-  const inner = hash(concat(block.map((byte) => byte ^ 0x36), message));
-  return hash(concat(block.map((byte) => byte ^ 0x5c), inner));
+  const innerKey = block.map((byte) => byte ^ 0x36);
+  const outerKey = block.map((byte) => byte ^ 0x5c);
+  return hash(concat(outerKey, hash(concat(innerKey, message))));
 }

@@ -2,8 +2,8 @@ import { backoffDelay, sleep } from "./backoff.js";
 import { isTransient } from "./errors.js";
 
 /**
- * The results of a call that is made again and again: at once after an answer, also while the consumer is still busy
- * with it, and after a growing pause when it failed. Empty answers are no messages.
+ * The results of a call that is made again and again: at once after an answer, also while the consumer is
+ * still busy with it, and after a growing pause when it failed. Empty answers are no messages.
  *
  * @param {(parameters, {signal, timeout}) => Promise} call
  * @param parameters may be a function that makes them of the message before
@@ -16,15 +16,14 @@ export async function* longPoll(call, parameters, { signal, timeout = 0, backoff
   let last;
   const poll = () => {
     const given = typeof parameters === "function" ? parameters(last) : parameters;
-    const answer = persisted(() => call(given, { signal: controller.signal, timeout }), controller.signal, {
-      backoff,
-      onError,
-    });
+    const limits = { signal: controller.signal, timeout };
+    const answer = persisted(() => call(given, limits), controller.signal, { backoff, onError });
     answer.catch(() => {}); // It is awaited only when the consumer asks for the next message.
     return answer;
   };
   try {
-    for (let answer = poll(); ; ) {
+    let answer = poll();
+    while (true) {
       const message = await answer;
       if (signal?.aborted) return;
       last = message ?? last;

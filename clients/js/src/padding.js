@@ -1,4 +1,4 @@
-/** A message as SHA-1 and SHA-256 read it: followed by 0x80, zeros and its length in bits, in blocks of 64 bytes. */
+/** A message as SHA-1 and SHA-256 read it: then 0x80, zeros and its length in bits, in blocks of 64 bytes. */
 export function padded(message) {
   const size = Math.ceil((message.length + 9) / 64) * 64;
   const bytes = new Uint8Array(size);

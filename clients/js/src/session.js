@@ -47,8 +47,7 @@ export function outcomesOf({ method, batch }, answer) {
 
 /** Whether calls logged out and none logged in again afterwards: then the session of the answer has ended. */
 export function endsInLogout(outcomes, given) {
-  const isLast = ({ method, result }) =>
-    method === LOGOUT ? result !== undefined : isLogin(result, given);
+  const isLast = ({ method, result }) => (method === LOGOUT ? result !== undefined : isLogin(result, given));
   return outcomes.findLast(isLast)?.method === LOGOUT;
 }
 

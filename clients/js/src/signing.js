@@ -9,8 +9,8 @@ export function sign(key, message) {
 }
 
 /**
- * Which keys sign which messages. `answerKeys` are those that may have signed an answer with the session `given`:
- * `results` are what its methods returned, `sent` is the session of the request.
+ * Which keys sign which messages. `answerKeys` are those that may have signed an answer with the session
+ * `given`: `results` are what its methods returned, `sent` is the session of the request.
  */
 const SCHEMES = {
   user_id: {
@@ -37,7 +37,8 @@ const SCHEMES = {
 /** The scheme of a name, null for null. */
 export function schemeOf(name) {
   if (name === null) return null;
-  if (!Object.hasOwn(SCHEMES, name)) throw new TypeError(`There is no signing scheme ${JSON.stringify(name)}.`);
+  if (!Object.hasOwn(SCHEMES, name))
+    throw new TypeError(`There is no signing scheme ${JSON.stringify(name)}.`);
   return SCHEMES[name];
 }
 

@@ -3,7 +3,7 @@ import { Emitter } from "./emitter.js";
 import { isObject, NetworkError, TotoError } from "./errors.js";
 import { limited } from "./transport.js";
 
-/** Milliseconds after which a connection counts as a good one, so that the next one is tried soon after its end. */
+/** Milliseconds after which a connection counts as a good one: the next is tried soon after its end. */
 const STABLE_AFTER = 5000;
 
 /** `<service>/websocket/<session id>`, with ws for http and wss for https. */
@@ -173,7 +173,8 @@ export class TotoSocket {
     }
     if (!isObject(frame)) this.#emitter.emit("message", frame);
     else if (this.#isReply(frame)) this.#settle(frame);
-    else if ("message_id" in frame && "data" in frame) this.#emitter.emit("message", frame.data, frame.message_id);
+    else if ("message_id" in frame && "data" in frame)
+      this.#emitter.emit("message", frame.data, frame.message_id);
     else if ("error" in frame) this.#emitter.emit("error", TotoError.from(frame.error));
     else this.#emitter.emit("message", frame);
   }

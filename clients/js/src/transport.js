@@ -6,7 +6,8 @@ export async function limited({ timeout, signal }, run) {
   const controller = new AbortController();
   const abort = () => controller.abort(signal.reason);
   signal?.addEventListener("abort", abort);
-  const timer = timeout > 0 ? setTimeout(() => controller.abort(new TimeoutError(timeout)), timeout) : undefined;
+  const timer =
+    timeout > 0 ? setTimeout(() => controller.abort(new TimeoutError(timeout)), timeout) : undefined;
   try {
     return await run(controller.signal);
   } catch (error) {
