@@ -25,6 +25,7 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/.dev
 	$(bin)/python -m benchmarks.run $(ARGS)
+	$(bin)/python -m benchmarks.realtime
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info .coverage .coverage.* htmlcov
