@@ -18,7 +18,8 @@ from typing import Any
 
 from websockets.asyncio.client import connect
 
-from tests.realtime import HAS_REDIS, Server, redis
+from tests.realtime import Server
+from tests.redis_server import BINARY, RedisServer
 
 PATIENCE = 120.0
 AT_ONCE = 100
@@ -125,7 +126,7 @@ def figures(*stats: Any, name: str) -> str:
 async def latency(count: int) -> list[Row]:
     """From ``send`` in one process to the frame at a web socket of another."""
     with (
-        redis() as broker,
+        RedisServer() as broker,
         Server(None, broker.layers, QUIET) as one,
         Server(None, broker.layers, QUIET) as two,
     ):
@@ -157,7 +158,7 @@ def main() -> None:
     parser.add_argument("--vanishing", type=int, default=1000)
     parser.add_argument("--events", type=int, default=1000)
     options = parser.parse_args()
-    if not HAS_REDIS:
+    if BINARY is None:
         sys.exit("redis-server is missing (Debian: apt-get install redis-server).")
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

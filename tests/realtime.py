@@ -2,15 +2,12 @@
 
 import json
 import os
-import shutil
-import signal
 import socket
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator, Mapping
-from contextlib import contextmanager
+from collections.abc import Callable, Mapping
 from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
@@ -143,60 +140,3 @@ class Server:
 
     def __exit__(self, *error: Any) -> None:
         self.close()
-
-
-class Redis:
-    """A Redis process of the test's own, without files."""
-
-    def __init__(self) -> None:
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port: int = listener.getsockname()[1]
-        self.folder = tempfile.TemporaryDirectory()
-        self.start()
-
-    @property
-    def layers(self) -> dict[str, Any]:
-        """CHANNEL_LAYERS."""
-        host = {"address": f"redis://127.0.0.1:{self.port}/0", "socket_timeout": None}
-        config = {"hosts": [host], "capacity": 10_000}
-        return {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": config}}
-
-    def start(self) -> None:
-        self.process = subprocess.Popen(
-            [
-                *("redis-server", "--port", str(self.port), "--bind", "127.0.0.1", "--save", ""),
-                *("--appendonly", "no", "--dir", self.folder.name),
-            ],
-            stdout=subprocess.DEVNULL,
-            stderr=subprocess.DEVNULL,
-        )
-        until(self._answers)
-
-    def _answers(self) -> bool:
-        try:
-            with socket.create_connection(("127.0.0.1", self.port), 1) as connection:
-                connection.sendall(b"PING\r\n")
-                return connection.recv(16).startswith(b"+PONG")
-        except OSError:
-            return False
-
-    def stop(self) -> None:
-        self.process.send_signal(signal.SIGKILL)
-        self.process.wait()
-
-    def close(self) -> None:
-        self.stop()
-        self.folder.cleanup()
-
-
-@contextmanager
-def redis() -> Iterator[Redis]:
-    """Redis, until the block ends."""
-    server = Redis()
-    try:
-        yield server
-    finally:
-        server.close()
-
-
-HAS_REDIS = shutil.which("redis-server") is not None

@@ -6,7 +6,7 @@ import subprocess
 import tempfile
 import time
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 BINARY = shutil.which("redis-server")
 PATIENCE = 10
@@ -17,19 +17,11 @@ class RedisServer:
     """Runs from its making to `close`; keeps nothing."""
 
     def __init__(self) -> None:
-        assert BINARY is not None
         with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
+            self.port: int = listener.getsockname()[1]
         self.directory = tempfile.TemporaryDirectory()
-        self.process = subprocess.Popen(
-            [
-                *(BINARY, "--bind", "127.0.0.1", "--port", str(self.port), "--save", ""),
-                *("--appendonly", "no", "--dir", self.directory.name),
-            ],
-            stdout=subprocess.DEVNULL,
-        )
         try:
-            self._wait()
+            self.start()
         except BaseException:
             self.close()
             raise
@@ -37,6 +29,23 @@ class RedisServer:
     @property
     def url(self) -> str:
         return f"redis://127.0.0.1:{self.port}/0"
+
+    @property
+    def layers(self) -> dict[str, Any]:
+        """CHANNEL_LAYERS."""
+        config = {"hosts": [{"address": self.url, "socket_timeout": None}], "capacity": 10_000}
+        return {"default": {"BACKEND": "channels_redis.core.RedisChannelLayer", "CONFIG": config}}
+
+    def start(self) -> None:
+        assert BINARY is not None
+        self.process = subprocess.Popen(
+            [
+                *(BINARY, "--bind", "127.0.0.1", "--port", str(self.port), "--save", ""),
+                *("--appendonly", "no", "--dir", self.directory.name),
+            ],
+            stdout=subprocess.DEVNULL,
+        )
+        self._wait()
 
     def _wait(self) -> None:
         until = time.monotonic() + PATIENCE
@@ -53,13 +62,13 @@ class RedisServer:
         except OSError:
             return False
 
+    def stop(self) -> None:
+        """At once, with what it holds."""
+        self.process.kill()
+        self.process.wait()
+
     def close(self) -> None:
-        self.process.terminate()
-        try:
-            self.process.wait(timeout=PATIENCE)
-        except subprocess.TimeoutExpired:
-            self.process.kill()
-            self.process.wait()
+        self.stop()
         self.directory.cleanup()
 
     def __enter__(self) -> Self:

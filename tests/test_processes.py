@@ -12,12 +12,13 @@ from typing import Any
 import pytest
 
 from tests.calls import error_of
-from tests.realtime import HAS_REDIS, HERE, ROOT, Redis, Server, Waiting, redis, until
+from tests.realtime import HERE, ROOT, Server, Waiting, until
+from tests.redis_server import BINARY, RedisServer
 
 pytestmark = [
     pytest.mark.service,
     pytest.mark.skipif(
-        not HAS_REDIS, reason="redis-server is missing (Debian: apt-get install redis-server)"
+        BINARY is None, reason="redis-server is missing (Debian: apt-get install redis-server)"
     ),
 ]
 
@@ -32,17 +33,17 @@ def stack() -> Iterator[ExitStack]:
 
 
 @pytest.fixture
-def broker(stack: ExitStack) -> Redis:
-    return stack.enter_context(redis())
+def broker(stack: ExitStack) -> RedisServer:
+    return stack.enter_context(RedisServer())
 
 
 @pytest.fixture
-def pair(stack: ExitStack, broker: Redis) -> tuple[Server, Server]:
+def pair(stack: ExitStack, broker: RedisServer) -> tuple[Server, Server]:
     """Two server processes."""
     return start(stack, broker), start(stack, broker)
 
 
-def start(stack: ExitStack, broker: Redis, **toto: Any) -> Server:
+def start(stack: ExitStack, broker: RedisServer, **toto: Any) -> Server:
     server = stack.enter_context(Server(toto, broker.layers))
     server.stats()
     return server
@@ -162,7 +163,7 @@ def test_quiet_server_goes_on_waiting(pair: tuple[Server, Server]) -> None:
     assert [server.stats()["outages"] for server in pair] == [0, 0]
 
 
-def test_default_configuration_of_the_layer_notices_no_outage(stack: ExitStack, broker: Redis) -> None:
+def test_default_configuration_of_the_layer_notices_no_outage(stack: ExitStack, broker: RedisServer) -> None:
     layers = broker.layers
     layers["default"]["CONFIG"] = {"hosts": [["127.0.0.1", broker.port]]}
     server = stack.enter_context(Server(layers=layers))
@@ -175,7 +176,7 @@ def test_default_configuration_of_the_layer_notices_no_outage(stack: ExitStack, 
 # Deaths
 
 
-def test_killed_process_does_not_disturb_the_other(stack: ExitStack, broker: Redis) -> None:
+def test_killed_process_does_not_disturb_the_other(stack: ExitStack, broker: RedisServer) -> None:
     one = start(stack, broker)
     two = start(stack, broker)
     lost, kept = parked(one, "shared", 5), parked(two, "shared", 5)
@@ -197,7 +198,7 @@ def test_killed_process_does_not_disturb_the_other(stack: ExitStack, broker: Red
         assert answers(kept) == [got(number)]
 
 
-def test_restarted_redis_delivers_the_first_event_to_all(stack: ExitStack, broker: Redis) -> None:
+def test_restarted_redis_delivers_the_first_event_to_all(stack: ExitStack, broker: RedisServer) -> None:
     pair = start(stack, broker, EVENT_TIMEOUT=10), start(stack, broker, EVENT_TIMEOUT=10)
     for sender in pair:
         waiting = [client for server in pair for client in parked(server, "outage", 5)]
@@ -209,7 +210,7 @@ def test_restarted_redis_delivers_the_first_event_to_all(stack: ExitStack, broke
 
 
 def test_clients_that_come_during_an_outage_wait_for_its_end(
-    pair: tuple[Server, Server], broker: Redis
+    pair: tuple[Server, Server], broker: RedisServer
 ) -> None:
     one, two = pair
     parked_before = parked(one, "outage")
@@ -225,7 +226,7 @@ def test_clients_that_come_during_an_outage_wait_for_its_end(
 @pytest.mark.parametrize("method", ["rt.send", "rt.asend"])
 @pytest.mark.parametrize("broadcast", [True, False])
 def test_event_sent_during_an_outage_is_an_error(
-    stack: ExitStack, broker: Redis, method: str, broadcast: bool
+    stack: ExitStack, broker: RedisServer, method: str, broadcast: bool
 ) -> None:
     server = start(stack, broker, EVENT_TIMEOUT=1)
     server.call("rt.send", event="before")
@@ -236,7 +237,7 @@ def test_event_sent_during_an_outage_is_an_error(
     assert server.call("rt.echo", a=1) == {"a": 1}
 
 
-def test_outage_is_logged_once(pair: tuple[Server, Server], broker: Redis) -> None:
+def test_outage_is_logged_once(pair: tuple[Server, Server], broker: RedisServer) -> None:
     one, two = pair
     waiting = parked(one, "outage") + parked(two, "outage")
     broker.stop()
@@ -251,7 +252,7 @@ def test_outage_is_logged_once(pair: tuple[Server, Server], broker: Redis) -> No
         assert "Task exception was never retrieved" not in server.said()
 
 
-def test_server_starts_while_redis_is_away(stack: ExitStack, broker: Redis) -> None:
+def test_server_starts_while_redis_is_away(stack: ExitStack, broker: RedisServer) -> None:
     broker.stop()
     server = start(stack, broker, EVENT_TIMEOUT=10)
     waiting = server.wait("rt.wait", event="late")
@@ -274,7 +275,7 @@ EventManager.instance().send("done", sys.argv[1])
 """
 
 
-def test_script_sends_events(pair: tuple[Server, Server], broker: Redis) -> None:
+def test_script_sends_events(pair: tuple[Server, Server], broker: RedisServer) -> None:
     one, two = pair
     for server in pair:
         server.call("rt.acollect", event="script")
