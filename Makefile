@@ -14,8 +14,8 @@ demo: $(VENV)/.demo  ## the example project on http://127.0.0.1:8000
 	$(bin)/python manage.py migrate
 	$(bin)/python -m uvicorn example_project.asgi:application --host $(HOST) --port $(PORT) --lifespan off
 
-test: $(VENV)/.dev  ## the suite; whatever needs an external service is skipped, with the reason
-	$(bin)/python -m pytest -rs -n 4 $(ARGS)
+test: $(VENV)/.dev  ## the suite but for the browser; what needs a missing service is skipped, with the reason
+	$(bin)/python -m pytest -rs -n 4 -m "not browser" $(ARGS)
 
 lint: $(VENV)/.dev
 	$(bin)/ruff check
