@@ -125,11 +125,11 @@ class EventManager:
         registration.is_active = False
         with self._table_lock:
             handlers = self._handlers.get(registration.name)
-            if handlers is None or handlers.pop(registration, 0) == 0:
+            if handlers is None or registration not in handlers:
                 return
-            if handlers:
-                return
-            self._abandon(registration.name)
+            del handlers[registration]
+            if not handlers:
+                self._abandon(registration.name)
 
     def add(
         self, name: str, handler: Function, persist: bool, loop: Loop | None
