@@ -17,7 +17,7 @@ from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 
 from toto_django.codecs import JSON, EncodeError
-from toto_django.conf import settings
+from toto_django.conf import MAX_USER_ID, settings
 from toto_django.exceptions import InvalidParameters, InvalidUserID, TooLarge, UserNotFound
 from toto_django.signals import account_created, emit, password_changed, session_ended
 from toto_django.stores import AccountRecord, account_store, session_store
@@ -39,7 +39,6 @@ __all__ = [
     "verified_account",
 ]
 
-MAX_USER_ID = 191
 REFUSED_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
 PASSWORD_LENGTH = 16
 PASSWORD_ALPHABET = string.ascii_letters + string.digits

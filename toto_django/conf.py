@@ -10,12 +10,14 @@ from typing import Any, Generic, TypeVar, overload
 
 from django.conf import settings as django_settings
 
-__all__ = ["Setting", "Settings", "settings"]
+__all__ = ["MAX_USER_ID", "Setting", "Settings", "settings"]
 
 T = TypeVar("T")
 
 DAY = 24 * 60 * 60
 MEBIBYTE = 1024 * 1024
+MAX_USER_ID = 191
+"""Characters of a user id in its normal form (docs/protocol.md 8.1)."""
 
 
 class Setting(Generic[T]):

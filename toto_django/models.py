@@ -9,6 +9,7 @@ from django.db.backends.base.base import BaseDatabaseWrapper
 from django.utils.translation import gettext_lazy as _
 
 from toto_django.codecs import JSON, EncodeError, Malformed
+from toto_django.conf import MAX_USER_ID
 
 __all__ = [
     "Account",
@@ -18,8 +19,6 @@ __all__ = [
     "PropertiesField",
     "Session",
 ]
-
-MAX_USER_ID = 191
 
 
 class ExactTextMixin:
