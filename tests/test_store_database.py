@@ -16,7 +16,7 @@ from tests.store_contract import StoreContract
 from toto_django import accounts, sessions
 from toto_django.exceptions import Unavailable
 from toto_django.signing import sign
-from toto_django.stores import SessionRecord
+from toto_django.stores import AccountRecord, SessionRecord
 from toto_django.stores.database import DatabaseStore
 
 AssertNumQueries = Callable[[int], Any]
@@ -133,6 +133,9 @@ def failing(error: Exception) -> Iterator[None]:
 
 RECORD = SessionRecord("x" * 22, "ann", time.time() + 1000, b"", 0)
 CALLS: list[tuple[Any, ...]] = [
+    ("ping",),
+    ("create_accounts", [AccountRecord("ann", "hash", True, {})]),
+    ("adopt_sessions", [RECORD]),
     ("create_account", "ann", "hash", {}),
     ("get_account", "ann"),
     ("get_user", "ann"),

@@ -44,7 +44,8 @@ class Connection:
         if session is not None:
             sessions.remove_session(session)
         current = self._exchange.session
-        if current is not None and current.session_id == session_id:
+        ended = session_id if session is None else session.permanent_id
+        if current is not None and current.permanent_id == ended:
             current.ended = True
 
     def clear_sessions(self, user_id: Any) -> None:

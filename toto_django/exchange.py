@@ -170,7 +170,7 @@ class Exchange:
         request = self._signed_request()
         if not is_required and not request.body:
             return True
-        key = scheme.matching_key(session.session_id, session.user_id, request, self._signature)
+        key = scheme.matching_key(session.permanent_id, session.user_id, request, self._signature)
         if key is not None:
             session.key = key
         return key is not None

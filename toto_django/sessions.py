@@ -67,6 +67,11 @@ class Session(MutableMapping[str, Any]):
         return self._record.session_id
 
     @property
+    def permanent_id(self) -> str:
+        """The session's name for its whole life, also where the session id changes; not what opens it."""
+        return self._record.permanent_id or self._record.session_id
+
+    @property
     def user_id(self) -> str:
         """The normal form of the account's id, "" for an anonymous session."""
         return self._record.user_id
@@ -82,7 +87,7 @@ class Session(MutableMapping[str, Any]):
         scheme = current_scheme()
         if scheme is None or not scheme.gives_key:
             return None
-        return self._key or next(scheme.keys(self.session_id, self.user_id))
+        return self._key or next(scheme.keys(self.permanent_id, self.user_id))
 
     @key.setter
     def key(self, key: str) -> None:

@@ -51,7 +51,7 @@ class Scheme:
     gives_key = False
     """The client is given a key of its own with each new session."""
 
-    def keys(self, session_id: str, user_id: str) -> Iterator[str]:
+    def keys(self, permanent_id: str, user_id: str) -> Iterator[str]:
         """The keys a client of this session may hold, newest first."""
         raise NotImplementedError
 
@@ -63,12 +63,12 @@ class Scheme:
         raise NotImplementedError
 
     def matching_key(
-        self, session_id: str, user_id: str, request: SignedRequest, signature: str
+        self, permanent_id: str, user_id: str, request: SignedRequest, signature: str
     ) -> str | None:
         """The key with which the request was signed, or None."""
         given = signature.encode("utf-8", "replace")
         found = None
-        for key in self.keys(session_id, user_id):
+        for key in self.keys(permanent_id, user_id):
             for message in self.request_messages(request):
                 if hmac.compare_digest(given, sign(key, message)):
                     found = key
@@ -81,7 +81,7 @@ class UserIDScheme(Scheme):
     name = "user_id"
     verifies_anonymous = False
 
-    def keys(self, session_id: str, user_id: str) -> Iterator[str]:
+    def keys(self, permanent_id: str, user_id: str) -> Iterator[str]:
         yield user_id
 
     def request_messages(self, request: SignedRequest) -> Iterator[bytes]:
@@ -100,8 +100,8 @@ class SessionKeyScheme(Scheme):
     always_required = True
     gives_key = True
 
-    def keys(self, session_id: str, user_id: str) -> Iterator[str]:
-        return derived_keys(session_id)
+    def keys(self, permanent_id: str, user_id: str) -> Iterator[str]:
+        return derived_keys(permanent_id)
 
     def request_messages(self, request: SignedRequest) -> Iterator[bytes]:
         for uri in request.uris:
@@ -125,12 +125,12 @@ def sign(key: str, message: bytes) -> bytes:
     return b64encode(hmac.digest(key.encode(), message, "sha1"))
 
 
-def derived_keys(session_id: str) -> Iterator[str]:
+def derived_keys(permanent_id: str) -> Iterator[str]:
     """A session's signing keys, 22 ASCII characters each: by SECRET_KEY, then by its fallbacks."""
     for secret in (django_settings.SECRET_KEY, *django_settings.SECRET_KEY_FALLBACKS):
         secret_bytes = secret if isinstance(secret, bytes) else secret.encode()
         root = hashlib.sha256(KEY_SALT + secret_bytes).digest()
-        digest = hmac.digest(root, session_id.encode("utf-8", "surrogateescape"), "sha256")
+        digest = hmac.digest(root, permanent_id.encode("utf-8", "surrogateescape"), "sha256")
         yield urlsafe_b64encode(digest[:16]).rstrip(b"=").decode()
 
 

@@ -293,6 +293,8 @@ class AccountAdmin(StoreAdmin):
 def _session_counts(user_ids: list[str]) -> dict[str, int]:
     """How many unexpired sessions accounts have, in one query; empty when nobody can tell."""
     store = session_store()
+    if not store.keeps_state:
+        return {}
     try:
         if not isinstance(store, DatabaseStore):
             return {user_id: store.count_sessions_of(user_id) for user_id in user_ids}

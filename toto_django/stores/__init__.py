@@ -1,6 +1,5 @@
 """The stores that TOTO["STORES"] configures, by alias, loaded when first used."""
 
-from functools import cache
 from typing import Any
 
 from django.core.exceptions import ImproperlyConfigured
@@ -22,9 +21,16 @@ __all__ = [
 ]
 
 
-@cache
+_stores: dict[str, Store] = {}
+
+
 def get_store(alias: str) -> Store:
     """The store of this alias. Raises ImproperlyConfigured."""
+    store = _stores.get(alias)
+    return store if store is not None else _stores.setdefault(alias, _make_store(alias))
+
+
+def _make_store(alias: str) -> Store:
     try:
         configuration = settings.STORES[alias]
     except KeyError:
@@ -45,7 +51,8 @@ def session_store() -> Store:
 
 def _forget_stores(*, setting: str, **kwargs: Any) -> None:
     if setting == "TOTO":
-        get_store.cache_clear()
+        while _stores:
+            _stores.popitem()[1].close()
 
 
 setting_changed.connect(_forget_stores)

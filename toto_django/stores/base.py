@@ -5,13 +5,27 @@ worker thread unless the store has a native one. Every store passes the suite in
 tests/store_contract.py unedited. A store that does not answer raises Unavailable.
 """
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from django.core.checks import CheckMessage, Warning
+from django.core.exceptions import ImproperlyConfigured
+
+from toto_django.exceptions import Unavailable, UserIDExists
+from toto_django.stores.coalescing import Coalescer
 from toto_django.workers import run_in_worker
 
-__all__ = ["AccountRecord", "Conflict", "Gone", "SessionRecord", "Store"]
+__all__ = [
+    "AccountRecord",
+    "Conflict",
+    "Gone",
+    "Maintenance",
+    "SessionRecord",
+    "Store",
+    "StoredUser",
+    "known_options",
+]
 
 
 class Conflict(Exception):
@@ -34,27 +48,119 @@ class AccountRecord:
 
 @dataclass(frozen=True, slots=True)
 class SessionRecord:
-    """``expires`` in Unix seconds; ``version`` changes with every change of ``state``."""
+    """``expires`` in Unix seconds; ``version`` changes with every change of ``state``.
+
+    ``permanent_id`` is what stays the same in stores whose session ids change, "" in the others.
+    """
 
     session_id: str
     user_id: str
     expires: float
     state: bytes
     version: int
+    permanent_id: str = ""
 
 
-class Store:
+@dataclass(frozen=True)
+class StoredUser:
+    """``request.user`` for accounts that are not Django models."""
+
+    user_id: str
+    is_active: bool
+    is_authenticated = True
+    is_anonymous = False
+
+    def __str__(self) -> str:
+        return self.user_id
+
+    def get_username(self) -> str:
+        return self.user_id
+
+
+def known_options(options: Mapping[str, Any], **defaults: Any) -> list[Any]:
+    """A store's OPTIONS, in the order of the defaults. Raises ImproperlyConfigured for other keys."""
+    unknown = sorted(options.keys() - defaults.keys())
+    if unknown:
+        raise ImproperlyConfigured(f"OPTIONS has no {', '.join(unknown)}; there are {', '.join(defaults)}")
+    return [options.get(name, default) for name, default in defaults.items()]
+
+
+class Maintenance:
+    """What commands and system checks ask of a store, outside of calls."""
+
+    alias: str
+
+    def check(self) -> list[CheckMessage]:
+        """What is wrong with the store's configuration; its server is not asked."""
+        return []
+
+    def check_server(self) -> list[CheckMessage]:
+        """What is wrong with the store's server: that it does not answer, or lacks something."""
+        try:
+            self.ping()
+        except Unavailable as error:
+            text = f"The store {self.alias!r} does not answer: {error.__cause__ or error.value}"
+            return [Warning(text, id="toto_django.W031")]
+        return []
+
+    def close(self) -> None:
+        """Let go of what the store holds open outside of event loops; it is not used any more."""
+
+    def prepare(self) -> list[str]:
+        """Create what the store needs on its server, such as indexes; a line for each."""
+        return []
+
+    def ping(self) -> None:
+        """Ask the server for a sign of life. Raises Unavailable, caused by the reason."""
+        raise NotImplementedError
+
+    def create_account(self, user_id: str, password: str, properties: Mapping[str, Any]) -> None:
+        """See Store."""
+        raise NotImplementedError
+
+    def create_accounts(self, accounts: Sequence[AccountRecord]) -> set[str]:
+        """Create many in few trips; the ids that were created. Those that exist stay as they are."""
+        created = set()
+        for account in accounts:
+            try:
+                self.create_account(account.user_id, account.password, account.properties)
+            except UserIDExists:
+                continue
+            created.add(account.user_id)
+        return created
+
+    def adopt_sessions(self, sessions: Sequence[SessionRecord]) -> set[str]:
+        """Keep sessions under ids made elsewhere; the ids that were kept. Existing ones stay as they are."""
+        raise NotImplementedError
+
+
+class Store(Maintenance):
     """Accounts and sessions behind one interface; user ids arrive in their normal form."""
 
+    keeps_accounts = True
+    """It can be TOTO["ACCOUNTS"]."""
+    keeps_state = True
+    """The newest state is the store's. False: it travels in the session id, which changes with it."""
     supports_revocation = True
     """A deleted session is refused from then on."""
     uses_account_model = False
     """Accounts are objects of TOTO["ACCOUNT_MODEL"]."""
     native_async = False
     """The ``a`` methods do not use a worker thread."""
+    max_sessions_per_trip = 500
+    """How many sessions are loaded at once on an event loop."""
 
     def __init__(self, alias: str, options: Mapping[str, Any]) -> None:
         self.alias = alias
+        self._loads = Coalescer(self.aload_sessions, self.max_sessions_per_trip)
+
+    def ping(self) -> None:
+        """See Maintenance."""
+        raise NotImplementedError
+
+    async def aping(self) -> None:
+        """See ping."""
+        await run_in_worker(self.ping)
 
     @property
     def db(self) -> Any:
@@ -158,8 +264,8 @@ class Store:
         return await run_in_worker(self.load_sessions, session_ids)
 
     async def aload_session(self, session_id: str) -> SessionRecord | None:
-        """See load_session."""
-        return await run_in_worker(self.load_session, session_id)
+        """See load_session; loads at the same time share a trip."""
+        return await self._loads.get(session_id)
 
     async def aswap_state(self, record: SessionRecord, state: bytes) -> SessionRecord:
         """See swap_state."""

@@ -6,8 +6,8 @@ Loaded by dotted path only, since it imports models.
 import functools
 import logging
 import time
-from collections.abc import Callable, Iterable, Mapping
-from typing import Any, Concatenate, ParamSpec, TypeVar
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from typing import Any, Concatenate, ParamSpec, TypeVar, cast
 
 from django.apps import apps
 from django.contrib.auth.base_user import AbstractBaseUser
@@ -25,7 +25,7 @@ from django.db.models import F
 
 from toto_django.conf import settings
 from toto_django.exceptions import InvalidParameters, InvalidUserID, Unavailable, UserIDExists
-from toto_django.models import AccountProperties, Session
+from toto_django.models import Account, AccountProperties, Session
 from toto_django.stores.base import AccountRecord, Conflict, Gone, SessionRecord, Store
 from toto_django.stores.ids import hashed_session_id, new_session_id
 
@@ -84,23 +84,41 @@ class DatabaseStore(Store):
         """Django's connection, with ``cursor()`` and the rest."""
         return connections[self._database(Session)]
 
+    @_guarded
+    def ping(self) -> None:
+        with self.db.cursor() as cursor:
+            cursor.execute("SELECT 1")
+
     # Accounts
 
     @_guarded
     def create_account(self, user_id: str, password: str, properties: Mapping[str, Any]) -> None:
         model = account_model()
-        longest = model._meta.get_field(username_field(model)).max_length  # type: ignore[union-attr]
-        if longest is not None and len(user_id) > longest:
+        if not _fits(model, user_id):
             raise InvalidUserID
-        account = model(**{username_field(model): user_id, "password": password})
         try:
-            with transaction.atomic(using=self._database(model)):
-                account.save(using=self._database(model), force_insert=True)
-                self._write_properties(account, dict(properties))
+            self._insert_account(AccountRecord(user_id, password, True, properties))
         except IntegrityError:
             if not self._accounts.filter(**{username_field(model): user_id}).exists():
                 raise
             raise UserIDExists from None
+
+    @_guarded
+    def create_accounts(self, accounts: Sequence[AccountRecord]) -> set[str]:
+        model = account_model()
+        name, using = username_field(model), self._database(model)
+        wanted = {account.user_id: account for account in accounts if _fits(model, account.user_id)}
+        there = set(self._accounts.filter(**{f"{name}__in": wanted}).values_list(name, flat=True))
+        new = [account for user_id, account in wanted.items() if user_id not in there]
+        if issubclass(model, Account) and not settings.ACCOUNT_FIELDS:
+            try:
+                with transaction.atomic(using=using):
+                    model._default_manager.using(using).bulk_create(map(_as_account, new))
+                return {account.user_id for account in new}
+            except IntegrityError:
+                pass  # Somebody else created one of them meanwhile.
+        with transaction.atomic(using=using):
+            return {account.user_id for account in new if self._is_inserted(account)}
 
     @_guarded
     def get_account(self, user_id: str) -> AccountRecord | None:
@@ -197,7 +215,37 @@ class DatabaseStore(Store):
     def clear_expired_sessions(self) -> int:
         return self._sessions.filter(expires__lte=time.time()).delete()[0]
 
+    @_guarded
+    def adopt_sessions(self, sessions: Sequence[SessionRecord]) -> set[str]:
+        wanted = {hashed_session_id(session.session_id): session for session in sessions}
+        with transaction.atomic(using=self._database(Session)):
+            there = set(self._sessions.filter(id_hash__in=wanted).values_list("id_hash", flat=True))
+            new = {id_hash: session for id_hash, session in wanted.items() if id_hash not in there}
+            self._sessions.bulk_create(
+                Session(
+                    id_hash=id_hash, user_id=session.user_id, expires=session.expires, state=session.state
+                )
+                for id_hash, session in new.items()
+            )
+        return {session.session_id for session in new.values()}
+
     # Steps
+
+    def _insert_account(self, record: AccountRecord) -> None:
+        model = account_model()
+        account = model(**{username_field(model): record.user_id, "password": record.password})
+        if not record.is_active:
+            account.is_active = False
+        with transaction.atomic(using=self._database(model)):
+            account.save(using=self._database(model), force_insert=True)
+            self._write_properties(account, dict(record.properties))
+
+    def _is_inserted(self, record: AccountRecord) -> bool:
+        try:
+            self._insert_account(record)
+        except IntegrityError:
+            return False
+        return True
 
     def _database(self, model: type[models.Model]) -> str:
         """Always the database that is written to: a session must be readable as soon as it is made."""
@@ -240,6 +288,20 @@ class DatabaseStore(Store):
         return rows.filter(account_pk=str(account.pk)).first() or AccountProperties(
             account_pk=str(account.pk)
         )
+
+
+def _fits(model: type[AbstractBaseUser], user_id: str) -> bool:
+    longest = model._meta.get_field(username_field(model)).max_length  # type: ignore[union-attr]
+    return longest is None or len(user_id) <= longest
+
+
+def _as_account(record: AccountRecord) -> Account:
+    return Account(
+        user_id=record.user_id,
+        password=record.password,
+        is_active=record.is_active,
+        properties=cast(Any, dict(record.properties)),
+    )
 
 
 def _cleaned(account: AbstractBaseUser, name: str, value: Any) -> Any:

@@ -1,33 +1,20 @@
 """A store in the process's memory, for tests and trials: it is gone with the process."""
 
 import time
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from copy import deepcopy
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from threading import RLock
 from typing import Any
 
 from toto_django.exceptions import UserIDExists
-from toto_django.stores.base import AccountRecord, Conflict, Gone, SessionRecord, Store
+from toto_django.stores.base import AccountRecord, Conflict, Gone, SessionRecord, Store, StoredUser
 from toto_django.stores.ids import hashed_session_id, new_session_id
 
 __all__ = ["MemoryStore", "MemoryUser"]
 
 
-@dataclass(frozen=True)
-class MemoryUser:
-    """``request.user`` for accounts that are not Django models."""
-
-    user_id: str
-    is_active: bool
-    is_authenticated = True
-    is_anonymous = False
-
-    def __str__(self) -> str:
-        return self.user_id
-
-    def get_username(self) -> str:
-        return self.user_id
+MemoryUser = StoredUser
 
 
 class MemoryStore(Store):
@@ -44,11 +31,20 @@ class MemoryStore(Store):
         """The accounts and sessions themselves, as two dicts."""
         return {"accounts": self._accounts, "sessions": self._sessions}
 
+    def ping(self) -> None:
+        """Nothing can be missing."""
+
     def create_account(self, user_id: str, password: str, properties: Mapping[str, Any]) -> None:
         with self._lock:
             if user_id in self._accounts:
                 raise UserIDExists
             self._accounts[user_id] = AccountRecord(user_id, password, True, deepcopy(dict(properties)))
+
+    def create_accounts(self, accounts: Sequence[AccountRecord]) -> set[str]:
+        with self._lock:
+            new = {account.user_id: account for account in accounts if account.user_id not in self._accounts}
+            self._accounts.update(deepcopy(new))
+            return set(new)
 
     def get_account(self, user_id: str) -> AccountRecord | None:
         account = self._accounts.get(user_id)
@@ -56,7 +52,7 @@ class MemoryStore(Store):
 
     def get_user(self, user_id: str) -> Any:
         account = self._accounts.get(user_id)
-        return account and MemoryUser(account.user_id, account.is_active)
+        return account and StoredUser(account.user_id, account.is_active)
 
     def set_password(self, user_id: str, password: str, replacing: str | None = None) -> bool:
         with self._lock:
@@ -118,6 +114,11 @@ class MemoryStore(Store):
 
     def delete_sessions_of(self, user_id: str) -> int:
         return self._delete(lambda record: record.user_id == user_id)
+
+    def adopt_sessions(self, sessions: Sequence[SessionRecord]) -> set[str]:
+        with self._lock:
+            new = [each for each in sessions if hashed_session_id(each.session_id) not in self._sessions]
+            return {self._keep(session).session_id for session in new}
 
     def count_sessions_of(self, user_id: str) -> int:
         now = time.time()
