@@ -19,7 +19,7 @@ from typing import Any
 from websockets.asyncio.client import connect
 
 from tests.realtime import Server
-from tests.redis_server import BINARY, RedisServer
+from tests.servers.redis import RedisServer
 
 PATIENCE = 120.0
 AT_ONCE = 100
@@ -158,7 +158,7 @@ def main() -> None:
     parser.add_argument("--vanishing", type=int, default=1000)
     parser.add_argument("--events", type=int, default=1000)
     options = parser.parse_args()
-    if BINARY is None:
+    if not RedisServer.is_available():
         sys.exit("redis-server is missing (Debian: apt-get install redis-server).")
     _, most = resource.getrlimit(resource.RLIMIT_NOFILE)
     resource.setrlimit(resource.RLIMIT_NOFILE, (most, most))

@@ -1,17 +1,26 @@
 """System checks: each id is provoked by its trap and silent without it."""
 
+import os
 import re
+import subprocess
+import sys
+import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from django.core.checks import CheckMessage, run_checks
+from django.core.checks import CheckMessage, Warning, run_checks
+from django.db import OperationalError, connection
+from redis import Redis
 
+from tests.servers.redis import RedisServer
 from toto_django import checks, receivers
 from toto_django.conf import Setting, Settings
 from toto_django.middleware import TotoMiddleware
 from toto_django.registry import MethodRegistry, Problem, registry
+from toto_django.stores import get_store
+from toto_django.stores.memory import MemoryStore
 
 Toto = Callable[..., None]
 
@@ -19,6 +28,10 @@ MIDDLEWARE = "toto_django.middleware.TotoMiddleware"
 GZIP = "django.middleware.gzip.GZipMiddleware"
 MEMORY = {"default": {"BACKEND": "toto_django.stores.memory.MemoryStore"}}
 DATABASE = "toto_django.stores.database.DatabaseStore"
+SIGNED = "toto_django.stores.signed.SignedStore"
+SQLITE = "django.db.backends.sqlite3"
+SIGNED_SESSIONS = {"default": {"BACKEND": DATABASE}, "signed": {"BACKEND": SIGNED}}
+ROOT = Path(__file__).resolve().parent.parent
 
 NOT_NUMBERS: list[Any] = ["1", None, True, [], float("nan"), float("inf")]
 BAD_VALUES: dict[str, list[Any]] = {
@@ -208,6 +221,292 @@ def test_account_fields_of_the_model_are_silent(toto: Toto) -> None:
     assert found() == set()
 
 
+class SessionsOnly(MemoryStore):
+    """Cannot be TOTO["ACCOUNTS"]."""
+
+    keeps_accounts = False
+
+
+class NeverRevoking(MemoryStore):
+    """Its sessions live until their time is up."""
+
+    supports_revocation = False
+
+
+class ComplainingStore(MemoryStore):
+    """Its configuration and its server are both wrong."""
+
+    def check(self) -> list[CheckMessage]:
+        return [Warning("configuration", id="project.W001")]
+
+    def check_server(self) -> list[CheckMessage]:
+        return [Warning("server", id="project.W002")]
+
+
+class BrokenStore(MemoryStore):
+    """Fails as no store should."""
+
+    def ping(self) -> None:
+        raise ZeroDivisionError("nobody expected this")
+
+
+def here(store: type) -> dict[str, str]:
+    return {"BACKEND": f"{__name__}.{store.__name__}"}
+
+
+def test_store_that_keeps_no_accounts_is_an_error_as_accounts_only(toto: Toto) -> None:
+    stores = {"default": MEMORY["default"], "sessions": here(SessionsOnly)}
+    toto(STORES=stores, SESSIONS="sessions")
+    assert found() == set()
+    toto(STORES=stores, ACCOUNTS="sessions")
+    assert found() == {"E007"}
+
+
+def test_stores_speak_for_themselves_once_each_and_only_if_used(toto: Toto) -> None:
+    stores = {"default": MEMORY["default"], "other": here(ComplainingStore)}
+    toto(STORES=stores)
+    assert found() == set()
+    toto(STORES=stores, SESSIONS="other", ACCOUNTS="other")
+    messages = [
+        message for message in run_checks(tags=["toto_django"]) if str(message.id).startswith("project")
+    ]
+    assert sorted(str(message.id) for message in messages) == ["project.W001", "project.W002"]
+
+
+def test_account_model_is_checked_beside_the_warnings_of_stores(toto: Toto) -> None:
+    stores = {"default": {"BACKEND": DATABASE}, "other": here(ComplainingStore)}
+    toto(STORES=stores, SESSIONS="other", ACCOUNT_MODEL="no.Model")
+    assert "E005" in found()
+
+
+# Servers of stores
+
+
+def redis_store(toto: Toto, settings: Any, url: str, **options: Any) -> None:
+    cache = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url, "OPTIONS": options}
+    settings.CACHES = {"redis": cache}
+    store = {"BACKEND": "toto_django.stores.redis.RedisStore", "OPTIONS": {"CACHE": "redis"}}
+    toto(STORES={"default": store})
+
+
+def mongodb_store(toto: Toto, url: str, database: str) -> None:
+    options = {"HOST": url, "DATABASE": database}
+    store = {"BACKEND": "toto_django.stores.mongodb.MongoDBStore", "OPTIONS": options}
+    toto(STORES={"default": store})
+
+
+@pytest.fixture
+def redis() -> Iterator[RedisServer]:
+    if not RedisServer.is_available():
+        pytest.skip(RedisServer.reason())
+    with RedisServer() as server:
+        yield server
+
+
+@pytest.mark.service
+def test_redis_store_of_sound_settings_is_silent(toto: Toto, settings: Any, redis: RedisServer) -> None:
+    redis_store(toto, settings, redis.url, SOCKET_TIMEOUT=5)
+    assert found() == set()
+
+
+@pytest.mark.service
+def test_server_that_does_not_answer_is_a_warning(toto: Toto, settings: Any, redis: RedisServer) -> None:
+    redis_store(toto, settings, redis.url, SOCKET_TIMEOUT=5)
+    redis.stop()
+    [message] = checks.check_store_servers(None)
+    assert message.id == "toto_django.W031"
+    assert str(redis.port) in message.msg
+    assert not message.is_serious()
+
+
+@pytest.mark.service
+def test_server_that_says_nothing_is_waited_for_a_moment(
+    toto: Toto, settings: Any, redis: RedisServer
+) -> None:
+    redis_store(toto, settings, redis.url, SOCKET_TIMEOUT=20)
+    redis.pause()
+    try:
+        began = time.monotonic()
+        assert ids(checks.check_store_servers(None)) == {"W031"}
+        assert time.monotonic() - began < 2.5
+    finally:
+        redis.resume()
+
+
+def test_check_of_a_server_never_raises(toto: Toto) -> None:
+    toto(STORES={"default": here(BrokenStore)})
+    [message] = checks.check_store_servers(None)
+    assert (message.id, "nobody expected this" in message.msg) == ("toto_django.W031", True)
+
+
+@pytest.mark.service
+def test_redis_that_may_evict_is_a_warning(toto: Toto, settings: Any, redis: RedisServer) -> None:
+    redis_store(toto, settings, redis.url, SOCKET_TIMEOUT=5)
+    with Redis.from_url(redis.url) as client:
+        client.config_set("maxmemory", "100mb")
+        assert found() == set()
+        client.config_set("maxmemory-policy", "allkeys-lru")
+        assert found() == {"W033"}
+
+
+@pytest.mark.service
+@pytest.mark.parametrize("options", [{"SOCKET_TIMEOUT": None}, {"SOCKET_TIMEOUT": 60}], ids=repr)
+def test_redis_that_may_be_waited_for_without_end_is_a_warning(
+    toto: Toto, settings: Any, redis: RedisServer, options: dict[str, Any]
+) -> None:
+    redis_store(
+        toto, settings, redis.url, CONNECTION_POOL_KWARGS={"socket_timeout": options["SOCKET_TIMEOUT"]}
+    )
+    assert found() == {"W034"}
+
+
+def test_redis_that_decodes_is_an_error(toto: Toto, settings: Any) -> None:
+    # A URL of its own: django-redis keeps one pool for each, with the options that came first.
+    redis_store(toto, settings, "redis://127.0.0.1:2", CONNECTION_POOL_KWARGS={"decode_responses": True})
+    assert "E021" in ids(checks.check_stores(None))
+
+
+def test_cache_that_does_not_exist_is_an_error(toto: Toto, settings: Any) -> None:
+    signed = {"BACKEND": SIGNED, "OPTIONS": {"REVOCATION_CACHE": "redis"}}
+    toto(STORES={"default": MEMORY["default"], "signed": signed}, SESSIONS="signed")
+    assert ids(checks.check_stores(None)) == set()
+    signed["OPTIONS"] = {"REVOCATION_CACHE": "nothing"}
+    toto(STORES={"default": MEMORY["default"], "signed": signed}, SESSIONS="signed")
+    assert "E021" in ids(checks.check_stores(None))
+
+
+@pytest.mark.parametrize(
+    "cache",
+    [
+        {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+        {"BACKEND": "django.core.cache.backends.dummy.DummyCache"},
+        {
+            "BACKEND": "django_redis.cache.RedisCache",
+            "LOCATION": "redis://127.0.0.1:2",
+            "OPTIONS": {"IGNORE_EXCEPTIONS": True},
+        },
+    ],
+)
+def test_forgetful_revocation_list_is_a_warning(toto: Toto, settings: Any, cache: dict[str, Any]) -> None:
+    settings.CACHES = {**settings.CACHES, "revoked": cache}
+    signed = {"BACKEND": SIGNED, "OPTIONS": {"REVOCATION_CACHE": "revoked"}}
+    toto(STORES={"default": MEMORY["default"], "signed": signed}, SESSIONS="signed")
+    assert ids(checks.check_stores(None)) == {"W036"}
+
+
+@pytest.mark.service
+def test_mongodb_without_its_indexes_is_a_warning(toto: Toto, mongodb_url: str, isolation: str) -> None:
+    mongodb_store(toto, mongodb_url, f"{isolation}_checks")
+    store = get_store("default")
+    try:
+        assert found() == {"W032"}
+        store.prepare()
+        assert found() == set()
+    finally:
+        store.client.client.close()  # type: ignore[attr-defined]
+
+
+def test_option_that_a_store_does_not_have_is_an_error(toto: Toto) -> None:
+    store = {"BACKEND": "toto_django.stores.mongodb.MongoDBStore", "OPTIONS": {"URL": "mongodb://x"}}
+    toto(STORES={"default": store})
+    assert found() == {"E004"}
+
+
+@pytest.mark.django_db
+def test_database_is_asked_when_django_asks_for_it(toto: Toto, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[str] = []
+
+    def note(execute: Any, sql: str, *args: Any) -> Any:
+        asked.append(sql)
+        return execute(sql, *args)
+
+    with connection.execute_wrapper(note):
+        assert checks.check_store_databases(None) == []
+        assert checks.check_store_databases(None, databases=["other"]) == []
+        run_checks()
+        assert [sql for sql in asked if "SELECT 1" in sql] == []
+        assert checks.check_store_databases(None, databases=["default"]) == []
+        assert len(asked) == 1
+
+
+@pytest.mark.django_db
+def test_database_that_does_not_answer_is_a_warning(toto: Toto) -> None:
+    def fail(*args: Any) -> Any:
+        raise OperationalError("gone away")
+
+    with connection.execute_wrapper(fail):
+        [message] = checks.check_store_databases(None, databases=["default"])
+    assert (message.id, "gone away" in message.msg) == ("toto_django.W031", True)
+
+
+def test_store_in_a_database_that_is_not_configured_is_no_crash(toto: Toto) -> None:
+    toto(STORES={"default": {"BACKEND": DATABASE, "OPTIONS": {"DATABASE": "nowhere"}}})
+    assert checks.check_store_databases(None, databases=["default"]) == []
+    assert checks.check_store_servers(None) == []
+
+
+@pytest.mark.parametrize(
+    ("command", "is_asked"),
+    [(["check"], False), (["check", "--database", "gone"], True), (["migrate", "--plan"], False)],
+    ids=["check", "check of the database", "migration of another"],
+)
+def test_commands_ask_the_database_as_django_does(command: list[str], is_asked: bool, tmp_path: Path) -> None:
+    done = manage(tmp_path, *command, DATABASES={"gone": {"ENGINE": SQLITE, "NAME": "/no/folder/x.sqlite3"}})
+    assert ("toto_django.W031" in done.stderr) is is_asked, done.stderr
+
+
+@pytest.mark.parametrize(
+    "store",
+    [
+        {"BACKEND": "toto_django.stores.mongodb.MongoDBStore", "OPTIONS": {"HOST": "mongodb://127.0.0.1:1"}},
+        {"BACKEND": "toto_django.stores.redis.RedisStore", "OPTIONS": {"CACHE": "redis"}},
+    ],
+    ids=["mongodb", "redis"],
+)
+def test_build_without_servers_gets_a_warning_and_goes_on(store: dict[str, Any], tmp_path: Path) -> None:
+    """The build's other work takes as long as it does; asking the server adds two seconds at most."""
+    began = time.monotonic()
+    assert manage(tmp_path, "check", STORES={"default": {"BACKEND": DATABASE}}).returncode == 0
+    without = time.monotonic() - began
+    began = time.monotonic()
+    done = manage(tmp_path, "check", STORES={"default": store})
+    assert done.returncode == 0, done.stderr
+    assert "toto_django.W031" in done.stderr
+    assert time.monotonic() - began < without + 2 + 2
+
+
+def manage(
+    folder: Path, *arguments: str, STORES: Any = None, DATABASES: Any = None
+) -> subprocess.CompletedProcess[str]:
+    """``manage.py`` of a project with these settings."""
+    extra = (
+        {}
+        if DATABASES is None
+        else {"STORES": {"default": {"BACKEND": DATABASE, "OPTIONS": {"DATABASE": "gone"}}}}
+    )
+    toto = {**extra, **({} if STORES is None else {"STORES": STORES})}
+    (folder / "settings.py").write_text(
+        f"from tests.service.settings import *\nTOTO = {toto!r}\nDATABASES |= {DATABASES or {}!r}\n"
+        'CACHES["redis"]["LOCATION"] = "redis://127.0.0.1:1"\n'
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{folder}:{ROOT}", "DJANGO_SETTINGS_MODULE": "settings"}
+    command = [sys.executable, "-m", "django", *arguments]
+    return subprocess.run(command, env=environment, capture_output=True, text=True, timeout=60, check=False)
+
+
+PAGE = (ROOT / "docs" / "stores.md").read_text()
+EXAMPLES = re.findall(r"^```python\n(.*?)^```", PAGE, re.M | re.S)
+
+
+@pytest.mark.parametrize("example", EXAMPLES, ids=[str(number) for number in range(len(EXAMPLES))])
+def test_settings_on_the_page_of_stores_are_silent(toto: Toto, settings: Any, example: str) -> None:
+    given: dict[str, Any] = {}
+    exec(example, given)
+    settings.CACHES = given.get("CACHES", settings.CACHES)
+    toto(**given["TOTO"])
+    assert ids(checks.check_settings(None) + checks.check_stores(None)) == set()
+
+
 # Methods
 
 
@@ -262,6 +561,8 @@ SAFE = {"HMAC": "user_id", "EXPOSE_ERRORS": False}
         ({"EXPOSE_ERRORS": None}, {"DEBUG": True}, "W014"),
         ({"USE_COOKIES": True}, {}, "W015"),
         ({"STORES": MEMORY}, {}, "W016"),
+        ({"STORES": {"default": {"BACKEND": f"{__name__}.NeverRevoking"}}}, {}, "W035"),
+        ({"STORES": SIGNED_SESSIONS, "SESSIONS": "signed"}, {}, "W035"),
     ],
 )
 def test_risk_of_a_deployment_is_a_warning(
@@ -301,7 +602,8 @@ def test_cookies_for_named_origins_are_silent(toto: Toto, settings: Any) -> None
 
 
 def test_every_id_in_the_source_is_provoked_here() -> None:
-    source = Path(checks.__file__).read_text()
+    package = Path(checks.__file__).parent
+    source = "".join(path.read_text() for path in (package / "checks.py", *package.glob("stores/*.py")))
     here = Path(__file__).read_text() + Path(__file__).with_name("test_real_time_checks.py").read_text()
     used = set(re.findall(r'"toto_django\.([EW]\d{3})"', source))
     assert used == {one for one in used if f'"{one}"' in here}

@@ -13,14 +13,10 @@ import pytest
 
 from tests.calls import error_of
 from tests.realtime import HERE, ROOT, Server, Waiting, until
-from tests.redis_server import BINARY, RedisServer
+from tests.servers.base import needs
+from tests.servers.redis import RedisServer
 
-pytestmark = [
-    pytest.mark.service,
-    pytest.mark.skipif(
-        BINARY is None, reason="redis-server is missing (Debian: apt-get install redis-server)"
-    ),
-]
+pytestmark = needs(RedisServer)
 
 QUIET = 3.0
 """Seconds in which something must not happen."""

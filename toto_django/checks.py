@@ -1,7 +1,9 @@
 """System checks: each key of settings.TOTO has its id (see `Settings`), and each trap of the set-up."""
 
 import difflib
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
+from concurrent.futures import wait
+from functools import partial
 from importlib.metadata import version
 from typing import Any
 
@@ -9,13 +11,15 @@ from django.apps import AppConfig
 from django.conf import settings as django_settings
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
+from django.utils.connection import ConnectionDoesNotExist
 from django.utils.module_loading import import_string
 
 from toto_django.codecs import codec_for
 from toto_django.conf import Settings, settings
+from toto_django.health import PATIENCE, in_thread
 from toto_django.middleware import TotoMiddleware
 from toto_django.registry import registry
-from toto_django.stores import account_store, get_store
+from toto_django.stores import Store, get_store
 
 __all__ = [
     "check_channel_layer",
@@ -26,6 +30,8 @@ __all__ = [
     "check_middleware",
     "check_real_time_deployment",
     "check_settings",
+    "check_store_databases",
+    "check_store_servers",
     "check_stores",
     "redis_version",
     "register_all",
@@ -42,6 +48,8 @@ def register_all() -> None:
     """Register every check of the app."""
     for check in (check_settings, check_codecs, check_hooks, check_stores, check_middleware, check_methods):
         register(check, "toto_django")
+    register(check_store_servers, "toto_django")
+    register(check_store_databases, Tags.database)
     register(check_channel_layer, "toto_django")
     register(check_deployment, Tags.security, deploy=True)
     register(check_real_time_deployment, "toto_django", deploy=True)
@@ -95,21 +103,41 @@ def check_hooks(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_stores(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """ACCOUNTS and SESSIONS name stores that can be made (E004); the account model fits (E005)."""
+    """ACCOUNTS and SESSIONS name stores that can be made (E004), and each store has nothing to object to.
+
+    ACCOUNTS names one that keeps accounts (E007); the account model fits (E005, E006).
+    """
+    stores, messages = _used_stores()
+    for store in stores:
+        messages += store.check()
+        if store.alias == settings.ACCOUNTS:
+            messages += _check_accounts(store)
+    return messages
+
+
+def _used_stores() -> tuple[list[Store], list[CheckMessage]]:
+    """Those that can be made, and the errors of the others."""
+    stores: list[Store] = []
     messages: list[CheckMessage] = []
     if Settings.invalid():
-        return messages
+        return stores, messages
     for alias in dict.fromkeys([settings.ACCOUNTS, settings.SESSIONS]):
         try:
-            get_store(alias)
+            stores.append(get_store(alias))
         except (ImproperlyConfigured, ImportError, TypeError, ValueError) as error:
             messages.append(Error(f"The store {alias!r} cannot be made: {error}", id="toto_django.E004"))
-    return messages or list(_check_account_model())
+    return stores, messages
+
+
+def _check_accounts(store: Store) -> Iterator[CheckMessage]:
+    if not store.keeps_accounts:
+        text = f"TOTO['ACCOUNTS']: the store {store.alias!r} keeps sessions only."
+        yield Error(text, hint="Name another store.", id="toto_django.E007")
+    if store.uses_account_model:
+        yield from _check_account_model()
 
 
 def _check_account_model() -> Iterator[CheckMessage]:
-    if not account_store().uses_account_model:
-        return
     from toto_django.stores.database import (
         account_model,
         username_field,
@@ -136,6 +164,51 @@ def _check_account_model() -> Iterator[CheckMessage]:
 
 
 _PRIVILEGES = {"password", "is_staff", "is_superuser", "is_active", "id", "pk"}
+
+
+def check_store_servers(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """The stores' servers answer (W031) and have what the stores need (W032, W033).
+
+    All are asked at the same time, for PATIENCE seconds. Django's own databases are for
+    check_store_databases.
+    """
+    stores, _ = _used_stores()
+    asked = {store: in_thread(partial(_ask, store)) for store in stores if not store.uses_account_model}
+    wait(asked.values(), PATIENCE)
+    messages: list[CheckMessage] = []
+    for store, answer in asked.items():
+        messages += answer.result() if answer.done() else [_silent(store, f"waited {PATIENCE} seconds")]
+    return messages
+
+
+def check_store_databases(
+    app_configs: Apps, databases: Collection[str] | None = None, **kwargs: Any
+) -> list[CheckMessage]:
+    """See check_store_servers; Django asks its databases only in ``migrate`` and ``check --database``."""
+    messages: list[CheckMessage] = []
+    for store in _used_stores()[0]:
+        if store.uses_account_model and _database(store) in (databases or ()):
+            messages += _ask(store)
+    return messages
+
+
+def _ask(store: Store) -> list[CheckMessage]:
+    try:
+        return store.check_server()
+    except Exception as error:
+        return [_silent(store, error)]
+
+
+def _silent(store: Store, reason: Any) -> CheckMessage:
+    return Warning(f"The store {store.alias!r} does not answer: {reason}", id="toto_django.W031")
+
+
+def _database(store: Store) -> str | None:
+    """The alias of Django's database that the store is in, None where there is no such database."""
+    try:
+        return str(store.db.alias)
+    except ConnectionDoesNotExist:
+        return None
 
 
 def check_middleware(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
@@ -198,6 +271,12 @@ def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         "toto_django.W016": (
             any(store["BACKEND"].endswith(".MemoryStore") for store in settings.STORES.values()),
             "The memory store loses accounts and sessions with the process.",
+        ),
+        "toto_django.W035": (
+            not all(
+                store.supports_revocation for store in _used_stores()[0] if store.alias == settings.SESSIONS
+            ),
+            "Sessions open what they open until their time is up, whoever logs out or changes a password.",
         ),
     }
     return [Warning(text, id=check_id) for check_id, (is_risky, text) in risks.items() if is_risky]

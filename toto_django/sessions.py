@@ -93,15 +93,18 @@ class Session(MutableMapping[str, Any]):
     def key(self, key: str) -> None:
         self._key = key
 
-    def get_account(self) -> Account:
-        """The account's properties, read when first asked for. Raises NotAuthorized when anonymous."""
+    def get_account(self, *names: str) -> Account:
+        """The account's properties, all read when first asked for. Raises NotAuthorized when anonymous.
+
+        Toto's arguments, the names to read, change nothing.
+        """
         if not self.user_id:
             raise NotAuthorized
         return Account(self.user_id)
 
-    async def aget_account(self) -> Account:
+    async def aget_account(self, *names: str) -> Account:
         """See get_account; the properties are read at once."""
-        account = self.get_account()
+        account = self.get_account(*names)
         await account.aload()
         return account
 

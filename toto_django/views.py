@@ -8,6 +8,7 @@ import logging
 from collections.abc import Awaitable, Mapping
 from typing import Any, NamedTuple, cast
 
+from django.contrib.auth.decorators import login_not_required
 from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -39,6 +40,7 @@ class _Incoming(NamedTuple):
     batch: Mapping[Any, Any] | None = None
 
 
+@login_not_required
 @csrf_exempt
 @non_atomic_requests
 def dispatch(request: HttpRequest, path: str = "") -> HttpResponseBase:
@@ -57,6 +59,7 @@ def dispatch(request: HttpRequest, path: str = "") -> HttpResponseBase:
         return _failure(exchange, error)
 
 
+@login_not_required
 @csrf_exempt
 @non_atomic_requests
 async def adispatch(request: HttpRequest, path: str = "") -> HttpResponseBase:

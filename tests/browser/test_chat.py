@@ -15,8 +15,8 @@ import pytest
 
 from tests.browser import test_start_page as start_page
 from tests.browser.test_start_page import CHROMIUM, PASSWORD, ROOT, TIMEOUT, expect, wait_for
-from tests.redis_server import BINARY as REDIS
-from tests.redis_server import RedisServer
+from tests.servers.base import needs
+from tests.servers.redis import RedisServer
 
 browser = start_page.browser
 
@@ -25,7 +25,7 @@ pytestmark = [
     pytest.mark.skipif(CHROMIUM is None, reason="there is no Chromium"),
 ]
 
-needs_redis = [pytest.mark.service, pytest.mark.skipif(REDIS is None, reason="redis-server is not installed")]
+needs_redis = needs(RedisServer)
 NETWORK_ERROR = re.compile(r"net::ERR_|WebSocket connection to")
 LABELS = {"poll": "by long-poll", "socket": "over a web socket"}
 NAMES = {"poll": "long-poll", "socket": "web socket"}

@@ -6,7 +6,8 @@ import pytest
 
 from tests.conformance.replay import CATEGORIES
 
-ROW = "{:<34}" + "{:>13}" * (len(CATEGORIES) + 1)
+NAME = "{:<38}"
+ROW = NAME + "{:>13}" * (len(CATEGORIES) + 1)
 
 
 def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
@@ -16,7 +17,7 @@ def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
         terminalreporter.write_line(ROW.format("recording, transport", *CATEGORIES, "failed"))
         for name, counts in rows:
             terminalreporter.write_line(
-                f"{name:<34}{counts}" if isinstance(counts, str) else ROW.format(name, *counts)
+                NAME.format(name) + counts if isinstance(counts, str) else ROW.format(name, *counts)
             )
 
 

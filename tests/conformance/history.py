@@ -1,6 +1,7 @@
 """The answers of one replay, and the placeholders that name values in them."""
 
 import re
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -12,12 +13,33 @@ PLACEHOLDER = re.compile(r"\{\{([^|}]+)\|([^}]+)\}\}")
 
 @dataclass
 class History:
-    """Answers by the name of their case."""
+    """Answers by the name of their case.
+
+    Where session ids change, ``permanent_id`` tells what stays the same behind one ("" where
+    there is nothing behind a text); an id then stands for the newest one, as clients follow it.
+    """
 
     answers: dict[str, Answer] = field(default_factory=dict)
+    permanent_id: Callable[[str], str] | None = None
+    permanent_ids: dict[str, str] = field(default_factory=dict)
+    newest_ids: dict[str, str] = field(default_factory=dict)
+
+    def add(self, case: str, answer: Answer) -> None:
+        """Keep an answer, and the session ids in it."""
+        self.answers[case] = answer
+        if self.permanent_id is not None:
+            for text in _session_ids(answer):
+                if permanent := self.permanent_ids.get(text) or self.permanent_id(text):
+                    self.permanent_ids[text] = permanent
+                    self.newest_ids[permanent] = text
 
     def value(self, case: str, what: str) -> Any:
         """``$.path``, ``header:name``, ``cookie:name`` or ``cookie-unquoted:name`` of an earlier answer."""
+        value = self._value(case, what)
+        known = isinstance(value, str) and value in self.permanent_ids
+        return self.newest_ids[self.permanent_ids[value]] if known else value
+
+    def _value(self, case: str, what: str) -> Any:
         if case not in self.answers:
             raise LookupError(f"{case} has no answer to take {what} from")
         answer = self.answers[case]
@@ -47,3 +69,16 @@ class History:
         if whole:
             return self.value(*whole.groups())
         return PLACEHOLDER.sub(lambda found: str(self.value(*found.groups())), text)
+
+
+def _session_ids(answer: Answer) -> Iterator[str]:
+    """Of the session, of a login's result and of the same in batches; the session's own comes last."""
+    try:
+        found = [answer.decoded]
+    except ValueError:
+        return
+    for value in found:
+        if isinstance(value, dict):
+            found += value.values()
+            if isinstance(session_id := value.get("session_id"), str):
+                yield session_id

@@ -9,7 +9,7 @@ from tests.conformance.answers import Answer
 from tests.conformance.recordings import Request
 from tests.conformance.servers import UvicornTransport
 from tests.conformance.transports import Transport
-from tests.redis_server import RedisServer
+from tests.servers.redis import RedisServer
 
 
 class UvicornPair(Transport):

@@ -129,7 +129,7 @@ class Replay:
             return Outcome(case, pending.category, left)
         except Exception as error:
             return Outcome(case, pending.category, [f"no answer: {error!r}"])
-        self.history.answers[case.name] = answer
+        self.history.add(case.name, answer)
         if pending.category == VERB_REFUSED:
             wrong = (
                 [] if answer.status == 400 else [f"status: expected the server's 400, got {answer.status}"]

@@ -8,6 +8,7 @@ from typing import Any
 from tests.conformance import recordings
 from tests.conformance.recordings import Recording
 from tests.conformance.servers import GunicornTransport, UvicornTransport
+from tests.conformance.stores import DEFAULT, SERVED, STORES
 from tests.conformance.transports import AsgiTransport, Transport, WsgiTransport
 
 TWO_PROCESSES = {"f_events_2proc"}
@@ -20,7 +21,8 @@ CUSTOM_SIGNING = {
     },
     "c_hmac_custom_doc": {"HMAC_VERIFY": "tests.service.signing.verify"},
 }
-MEMORY = {"STORES": {"default": {"BACKEND": "toto_django.stores.memory.MemoryStore"}}}
+WITHOUT_STORE = ("a_none", "d_", "f_", "g_")
+"""How the names of recordings begin that say nothing about accounts and sessions."""
 
 IN_PROCESS: Mapping[str, Callable[[], Transport]] = {"wsgi": WsgiTransport, "asgi": AsgiTransport}
 SERVERS = {"gunicorn": GunicornTransport, "uvicorn": UvicornTransport}
@@ -35,22 +37,27 @@ class Run:
     file: str
     transport: str
     strict: bool = False
-    memory: bool = False
+    store: str = DEFAULT
 
     def __str__(self) -> str:
-        variant = "strict " * self.strict + "memory " * self.memory
+        variant = "strict " * self.strict + f"{self.store} " * (self.store != DEFAULT)
         return f"{self.file} {variant}{self.transport}"
+
+    @property
+    def marks(self) -> list[str]:
+        """Of its test: `service` where it needs Redis or MongoDB, `server` where it starts a web server."""
+        needs_service = self.transport == PAIR or self.store in SERVED
+        return ["service"] * needs_service + ["server"] * (self.transport not in IN_PROCESS)
 
     @property
     def recording(self) -> Recording:
         return recordings.load(self.file)
 
     def toto(self) -> dict[str, Any]:
-        """The TOTO settings."""
+        """The TOTO settings but for the store."""
         return {
             **self.recording.settings,
             **CUSTOM_SIGNING.get(self.file, {}),
-            **(MEMORY if self.memory else {}),
             **({"HMAC_REQUIRED": True} if self.strict else {}),
         }
 
@@ -77,5 +84,7 @@ def all_runs() -> Iterator[Run]:
                 yield Run(file=file, transport=transport, strict=True)
         if recordings.load(file).processes > 1:
             yield Run(file=file, transport=PAIR)
-        if not file.startswith(("a_none", "d_", "f_", "g_")):
-            yield Run(file=file, transport="asgi", memory=True)
+        if not file.startswith(WITHOUT_STORE):
+            for store in STORES:
+                for transport in IN_PROCESS if store in SERVED else ("asgi",):
+                    yield Run(file=file, transport=transport, store=store)

@@ -1,7 +1,7 @@
 """Every recording, over every transport."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Any
 
 import pytest
@@ -11,35 +11,38 @@ from django.test import override_settings
 from tests.conformance.pairs import UvicornPair
 from tests.conformance.replay import CATEGORIES, Outcome, Replay
 from tests.conformance.runs import IN_PROCESS, PAIR, SERVERS, Run, all_runs
+from tests.conformance.stores import configured, history
 from tests.conformance.transports import Transport
-from tests.redis_server import BINARY
+from tests.servers.redis import RedisServer
 from tests.service import journal, settings
 
 Record = Callable[[str, object], None]
 
 RUNS = [
-    pytest.param(run, id=str(run), marks=[pytest.mark.service] if run.transport == PAIR else [])
+    pytest.param(run, id=str(run), marks=[getattr(pytest.mark, name) for name in run.marks])
     for run in all_runs()
 ]
 
 
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("run", RUNS)
-def test_answers_as_recorded(run: Run, record_property: Record) -> None:
-    if run.transport == PAIR and BINARY is None:
+def test_answers_as_recorded(run: Run, record_property: Record, request: pytest.FixtureRequest) -> None:
+    if run.transport == PAIR and not RedisServer.is_available():
         record_property("conformance", (str(run), f"needs redis-server ({len(run.recording.cases)} cases)"))
-        pytest.skip("redis-server is not installed")
-    with override_settings(**_settings(run)), _transport(run) as transport:
+        pytest.skip(RedisServer.reason())
+    store = configured(run.store, request)
+    with override_settings(**_settings(run, store)), _transport(run) as transport:
         journal.forget()
-        outcomes = Replay(run.recording, transport, run.strict).run()
+        outcomes = Replay(run.recording, transport, run.strict, history()).run()
     failed = [outcome for outcome in outcomes if outcome.problems]
     record_property("conformance", (str(run), [*_counts(outcomes), len(failed)]))
     if failed:
         pytest.fail("\n".join(map(str, failed)), pytrace=False)
 
 
-def _settings(run: Run) -> dict[str, Any]:
-    return {**run.recording.django, "TOTO": settings.TOTO | run.toto(), "ROOT_URLCONF": run.urlconf()}
+def _settings(run: Run, store: Mapping[str, Any]) -> dict[str, Any]:
+    toto = {**settings.TOTO, **run.toto(), **store}
+    return {**run.recording.django, "TOTO": toto, "ROOT_URLCONF": run.urlconf()}
 
 
 def _transport(run: Run) -> Transport:

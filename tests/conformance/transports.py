@@ -154,7 +154,8 @@ class AsgiTransport(Transport):
         return Answer(start["status"], headers, b"".join(message.get("body", b"") for message in rest))
 
     def close(self) -> None:
-        asyncio.run_coroutine_threadsafe(self.loop.shutdown_default_executor(), self.loop).result(PATIENCE)
+        for end in (self.loop.shutdown_asyncgens, self.loop.shutdown_default_executor):
+            asyncio.run_coroutine_threadsafe(end(), self.loop).result(PATIENCE)
         self.loop.call_soon_threadsafe(self.loop.stop)
         self.thread.join()
         self.loop.close()

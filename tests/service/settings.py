@@ -30,6 +30,15 @@ if _redis := os.environ.get("TOTO_TEST_REDIS"):
         }
     }
 
+CACHES = {
+    "default": {"BACKEND": "django.core.cache.backends.locmem.LocMemCache"},
+    "redis": {
+        "BACKEND": "django_redis.cache.RedisCache",
+        "LOCATION": os.environ.get("TOTO_TEST_REDIS_URL", "redis://127.0.0.1:6379/1"),
+        "OPTIONS": {"SOCKET_CONNECT_TIMEOUT": 5, "SOCKET_TIMEOUT": 5},
+    },
+}
+
 _name = os.environ.get("TOTO_TEST_NAME", "")
 _sqlite = os.environ.get("TOTO_TEST_SQLITE") or _name
 DATABASES = {

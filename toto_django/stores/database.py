@@ -86,8 +86,9 @@ class DatabaseStore(Store):
 
     @_guarded
     def ping(self) -> None:
-        with self.db.cursor() as cursor:
-            cursor.execute("SELECT 1")
+        for alias in {self._database(Session), self._database(account_model())}:
+            with connections[alias].cursor() as cursor:
+                cursor.execute("SELECT 1")
 
     # Accounts
 

@@ -13,9 +13,11 @@ from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
+from functools import partial
 from math import ceil
 from threading import Lock
 from typing import Any, Final
+from weakref import finalize
 
 from django.core.checks import CheckMessage, Warning
 from pymongo import AsyncMongoClient, MongoClient, ReadPreference, WriteConcern
@@ -31,24 +33,24 @@ from toto_django.stores.stepwise import Steps, StepwiseStore
 __all__ = ["MongoDBStore"]
 
 CLIENT: Final[Mapping[str, Any]] = {
-    "serverSelectionTimeoutMS": 5000,
-    "connectTimeoutMS": 5000,
-    "timeoutMS": 10_000,
+    "timeoutMS": 5000,
     "tz_aware": True,
     "uuidRepresentation": "standard",
 }
-"""What clients are given unless OPTIONS says otherwise; a call waits 10 seconds at most."""
+"""What clients are given unless OPTIONS says otherwise; an operation takes 5 seconds at most."""
 INDEXES: Final[Mapping[str, Mapping[str, Any]]] = {"user_id": {}, "expires_at": {"expireAfterSeconds": 0}}
 """Of the sessions; MongoDB's own removal of expired ones is a janitor, every read looks at ``expires``."""
 SAFE_NAME = re.compile(r"[^.$=\0][^.$\0]*")
 EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
+LAST_SECOND = 253_402_300_799.0
+"""Of the year 9999, and of all dates."""
 DUPLICATE_KEY = 11000
 
 
 class MongoDBStore(StepwiseStore):
     """OPTIONS: ``HOST``, a MongoDB URI; ``DATABASE`` ("toto"); ``CLIENT``, arguments of pymongo's clients."""
 
-    errors = (PyMongoError,)
+    errors = (PyMongoError, DocumentTooLarge)
 
     def __init__(self, alias: str, options: Mapping[str, Any]) -> None:
         super().__init__(alias, options)
@@ -76,6 +78,7 @@ class MongoDBStore(StepwiseStore):
             if self._client is None or self._made_in != os.getpid():
                 # A client of the parent process is of no use after a fork.
                 self._client, self._made_in = MongoClient(self._host, **self._arguments), os.getpid()
+                finalize(self, self._client.close).atexit = False
         return self._chosen(self._client)
 
     @property
@@ -103,20 +106,25 @@ class MongoDBStore(StepwiseStore):
         messages = super().check_server()
         if messages:
             return messages
-        missing = ", ".join(self._missing_indexes())
+        missing = ", ".join(self._run(self._missing_indexes()))
         if not missing:
             return []
         text = f"The store {self.alias!r} lacks indexes of its sessions: {missing}."
         return [Warning(text, hint="Run manage.py toto_prepare.", id="toto_django.W032")]
 
     def prepare(self) -> list[str]:
-        missing = self._missing_indexes()
+        """Raises Unavailable."""
+        return self._run(self._prepare())
+
+    def _prepare(self) -> Steps[list[str]]:
+        missing = yield from self._missing_indexes()
         for name in missing:
-            self.client.sessions.create_index(name, **INDEXES[name])
+            yield partial(_create_index, name)
         return [f"index of sessions by {name}" for name in missing]
 
-    def _missing_indexes(self) -> list[str]:
-        there = {tuple(index["key"]) for index in self.client.sessions.index_information().values()}
+    def _missing_indexes(self) -> Steps[list[str]]:
+        indexes = yield lambda db: db.sessions.index_information()
+        there = {tuple(index["key"]) for index in indexes.values()}
         return [name for name in INDEXES if ((name, 1),) not in there]
 
     def _ping(self) -> Steps[None]:
@@ -242,6 +250,10 @@ class MongoDBStore(StepwiseStore):
         return int(result.deleted_count)
 
 
+def _create_index(name: str, db: Any) -> Any:
+    return db.sessions.create_index(name, **INDEXES[name])
+
+
 def _as_document(account: AccountRecord) -> dict[str, Any]:
     return {
         "_id": account.user_id,
@@ -267,7 +279,7 @@ def _expiry(expires: float) -> dict[str, Any]:
 
 
 def _date(seconds: float) -> datetime:
-    return EPOCH + timedelta(milliseconds=ceil(seconds * 1000))
+    return EPOCH + timedelta(milliseconds=ceil(min(seconds, LAST_SECOND) * 1000))
 
 
 def _kept_name(name: str) -> str:

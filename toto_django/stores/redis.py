@@ -76,7 +76,7 @@ return 1
 """
 SWAP_STATE: Final = """
 local kept = redis.call('GET', KEYS[1])
-if not kept then return 'gone' end
+if not kept or struct.unpack('>d', kept, 9) <= struct.unpack('>d', ARGV[4]) then return 'gone' end
 local version = string.sub(kept, 1, 8)
 if version == ARGV[2] then return 'done' end
 if version ~= ARGV[1] then return 'conflict' end
@@ -86,7 +86,7 @@ return 'done'
 """
 RENEW_SESSION: Final = """
 local kept = redis.call('GETRANGE', KEYS[1], 8, 15)
-if #kept == 0 then return 0 end
+if #kept == 0 or struct.unpack('>d', kept) <= struct.unpack('>d', ARGV[3]) then return 0 end
 if struct.unpack('>d', kept) < struct.unpack('>d', ARGV[1]) then
   redis.call('SETRANGE', KEYS[1], 8, ARGV[1])
   redis.call('PEXPIREAT', KEYS[1], ARGV[2])
@@ -302,7 +302,7 @@ class RedisStore(StepwiseStore):
 
     def _swap_state(self, record: SessionRecord, state: bytes) -> Steps[SessionRecord]:
         version, key = randbits(64), self._session_key(record.session_id)
-        arguments = (_version(record.version), _version(version), state)
+        arguments = (_version(record.version), _version(version), state, _expiry(time.time()))
         outcome = yield lambda client: client.eval(SWAP_STATE, 1, key, *arguments)
         if outcome != b"done":
             raise Conflict if outcome == b"conflict" else Gone
@@ -310,7 +310,7 @@ class RedisStore(StepwiseStore):
 
     def _renew_session(self, record: SessionRecord, expires: float) -> Steps[SessionRecord]:
         key, renewed = self._session_key(record.session_id), replace(record, expires=expires)
-        arguments = (_expiry(expires), _milliseconds(expires))
+        arguments = (_expiry(expires), _milliseconds(expires), _expiry(time.time()))
         is_there = yield lambda client: client.eval(RENEW_SESSION, 1, key, *arguments)
         if is_there and record.user_id:
             yield lambda client: client.eval(*self._indexing(renewed))

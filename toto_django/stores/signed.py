@@ -15,12 +15,12 @@ from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import replace
 from functools import lru_cache
 from secrets import randbits
-from typing import Any, TypeVar
+from typing import Any, TypeVar, cast
 
 from cryptography.fernet import Fernet, InvalidToken, MultiFernet
 from django.conf import settings as django_settings
 from django.core.cache import BaseCache, caches
-from django.core.checks import CheckMessage, Error
+from django.core.checks import CheckMessage, Error, Warning
 from django.utils.encoding import force_bytes
 
 from toto_django.conf import settings
@@ -36,6 +36,10 @@ T = TypeVar("T")
 SALT = b"toto_django.stores.signed"
 DEFAULT_SIZE = 4000
 """Characters: as many as a cookie holds, and the headers of any server."""
+FORGETFUL = {
+    "django.core.cache.backends.dummy.DummyCache",
+    "django.core.cache.backends.locmem.LocMemCache",
+}
 KEY_PREFIX = "toto_django.signed"
 
 logger = logging.getLogger("toto_django")
@@ -59,9 +63,16 @@ class SignedStore(Store):
         self.supports_revocation = self._cache_alias is not None
 
     def check(self) -> list[CheckMessage]:
-        if self._cache_alias is None or self._cache_alias in django_settings.CACHES:
+        if self._cache_alias is None:
             return []
-        return [Error(f"CACHES has no {self._cache_alias!r}.", id="toto_django.E021")]
+        configuration = cast(Any, django_settings.CACHES).get(self._cache_alias)
+        if configuration is None:
+            return [Error(f"CACHES has no {self._cache_alias!r}.", id="toto_django.E021")]
+        if configuration["BACKEND"] in FORGETFUL or _ignores_exceptions(configuration):
+            text = f"The revocation list of the store {self.alias!r} forgets: CACHES[{self._cache_alias!r}]"
+            hint = "All processes have to share it, and its failures have to be errors (IGNORE_EXCEPTIONS)."
+            return [Warning(text + " is not fit for it.", hint=hint, id="toto_django.W036")]
+        return []
 
     def ping(self) -> None:
         if self._cache_alias is not None:
@@ -156,6 +167,12 @@ class SignedStore(Store):
         except Exception as error:  # Each cache has errors of its own.
             logger.error("store %r: the revocation list does not answer: %s", self.alias, error)
             raise Unavailable from error
+
+
+def _ignores_exceptions(configuration: Mapping[str, Any]) -> bool:
+    """As django-redis may: an outage of the list would open all sessions that it revokes."""
+    default = getattr(django_settings, "DJANGO_REDIS_IGNORE_EXCEPTIONS", False)
+    return bool(configuration.get("OPTIONS", {}).get("IGNORE_EXCEPTIONS", default))
 
 
 def _fernet() -> MultiFernet:

@@ -1,0 +1,1 @@
+"""account.*: one of the built-in methods is replaced."""
