@@ -32,8 +32,10 @@ clean:
 	rm -rf .hypothesis .import_linter_cache .mypy_cache .pytest_cache .ruff_cache
 	find . -name __pycache__ -type d -prune -exec rm -rf {} +
 
+# Tox may have left a file there, which names one of its own environments.
 $(bin)/python:
 	@test -n "$(PYTHON)" || { echo "Python 3.11 or newer is needed: make PYTHON=/path/to/python3"; exit 1; }
+	@test ! -f $(VENV) || rm $(VENV)
 	$(PYTHON) -m venv $(VENV) || \
 		{ rm -rf $(VENV); echo "The venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
 

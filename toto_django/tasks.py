@@ -5,21 +5,16 @@ that may be lost. No thread is made at import.
 """
 
 import asyncio
-import atexit
 import logging
 import os
-from collections import deque
 from collections.abc import Callable, Iterator
-from concurrent.futures import Executor, Future
+from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import AbstractContextManager, contextmanager
 from contextvars import Context
 from functools import partial
 from queue import SimpleQueue
-from threading import Condition, Lock, Thread
-from typing import Any, ClassVar, Generic, ParamSpec, TypeVar, overload
+from typing import Any, ClassVar, Generic, ParamSpec, Self, TypeVar, overload
 from weakref import WeakSet
-
-from django.db import connections
 
 from toto_django.workers import with_fresh_connections
 
@@ -32,66 +27,44 @@ R = TypeVar("R")
 logger = logging.getLogger("toto_django")
 
 
-class TaskQueue(Executor):
+class TaskQueue:
     """Runs at most ``thread_count`` tasks at a time, begun in the order in which they were added.
 
-    A thread ends after ``idle_timeout`` seconds without a task. Database connections are
-    checked around each task, as for calls. A task starts with an empty context: it may
-    outlive the call that added it. A process that ends waits for its tasks; a fork starts
-    with none.
+    Over a ThreadPoolExecutor: a process that ends waits for its tasks. Database connections
+    are checked around each task, as for calls. A task starts with an empty context: it may
+    outlive the call that added it. A fork starts with none.
     """
 
     _shared: ClassVar["dict[str, TaskQueue]"] = {}
-    _shared_lock = Lock()
 
     def __init__(self, thread_count: int = 1, idle_timeout: float = 60, name: str = "TaskQueue") -> None:
-        if thread_count < 1:
-            raise ValueError("A task queue has at least one thread.")
+        """``idle_timeout`` changes nothing: idle threads stay, and hold no connection of their own."""
         self.thread_count = thread_count
-        self.idle_timeout = idle_timeout
         self.name = name
-        self._is_open = True
         self._start_afresh()
         _queues.add(self)
 
     def _start_afresh(self) -> None:
-        self._waiting: deque[_Task] = deque()
-        self._changed = Condition()
-        self._threads = 0
-        self._idle = 0
-        self._running = 0
+        self._threads = ThreadPoolExecutor(self.thread_count, f"toto-task-{self.name}")
+        self._unfinished: set[Future[Any]] = set()
 
     @classmethod
     def instance(cls, name: str, thread_count: int = 1, idle_timeout: float = 60) -> "TaskQueue":
         """The queue of this name, the same for the whole process; made with the other arguments at first."""
-        with cls._shared_lock:
-            queue = cls._shared.get(name)
-            if queue is None or not queue._is_open:
-                queue = cls._shared[name] = cls(thread_count, idle_timeout, name)
-            return queue
+        return cls._shared.get(name) or cls._shared.setdefault(name, cls(thread_count, idle_timeout, name))
 
     def add_task(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """The future of ``fn(*args, **kwargs)``. Raises RuntimeError after `shutdown`.
+        """The future of ``fn(*args, **kwargs)``; its exception is logged too.
 
-        An exception that nobody takes from the future is logged.
+        Raises RuntimeError after `shutdown`.
         """
-        future: _TaskFuture[T] = _TaskFuture(self.name)
-        job = partial(Context().run, with_fresh_connections, fn, *args, **kwargs)
-        with self._changed:
-            if not self._is_open:
-                raise RuntimeError(f"The task queue {self.name!r} has been shut down.")
-            if self._idle <= len(self._waiting) and self._threads < self.thread_count:
-                Thread(target=self._work, name=f"toto-task-{self.name}", daemon=True).start()
-                self._threads += 1
-            self._waiting.append((future, job))
-            self._changed.notify()
+        future = self._submit(fn, *args, **kwargs)
+        future.add_done_callback(self._log_exception)
         return future
 
-    submit = add_task
-
     def await_task(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> "asyncio.Future[T]":
-        """See add_task; the future is one of the running event loop, for ``await``."""
-        return asyncio.wrap_future(self.add_task(fn, *args, **kwargs))
+        """The task's future on the running event loop, for ``await``; whoever awaits it gets an exception."""
+        return asyncio.wrap_future(self._submit(fn, *args, **kwargs))
 
     yield_task = await_task
 
@@ -100,8 +73,7 @@ class TaskQueue(Executor):
 
     def __len__(self) -> int:
         """Tasks that wait or run."""
-        with self._changed:
-            return len(self._waiting) + self._running
+        return len(self._unfinished)
 
     def __bool__(self) -> bool:
         """A queue is there, however empty."""
@@ -109,85 +81,25 @@ class TaskQueue(Executor):
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks. Those that wait are done still, or with ``cancel_futures`` cancelled."""
-        with self._changed:
-            self._is_open = False
-            cancelled = list(self._waiting) if cancel_futures else []
-            if cancel_futures:
-                self._waiting.clear()
-            self._changed.notify_all()
-        for future, _ in cancelled:
-            future.cancel()
-        if wait:
-            with self._changed:
-                self._changed.wait_for(lambda: not self._threads)
+        self._shared.pop(self.name, None)
+        self._threads.shutdown(wait, cancel_futures=cancel_futures)
 
-    # In the threads
+    def __enter__(self) -> Self:
+        return self
 
-    def _work(self) -> None:
-        try:
-            while self._do_next():
-                """Until there was nothing to do for a while."""
-        finally:
-            connections.close_all()
-            with self._changed:
-                self._threads -= 1
-                self._changed.notify_all()
+    def __exit__(self, *exception: object) -> None:
+        self.shutdown()
 
-    def _do_next(self) -> bool:
-        """Whether there was a task. Nothing here refers to it afterwards."""
-        with self._changed:
-            if not self._waiting:
-                self._idle += 1
-                self._changed.wait_for(lambda: self._waiting or not self._is_open, self.idle_timeout)
-                self._idle -= 1
-            if not self._waiting:
-                return False
-            future, job = self._waiting.popleft()
-            self._running += 1
-        try:
-            _fulfil(future, job)
-        finally:
-            del future, job
-            with self._changed:
-                self._running -= 1
-        return True
+    def _submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        job = partial(with_fresh_connections, fn, *args, **kwargs)
+        future: Future[T] = self._threads.submit(Context().run, job)
+        self._unfinished.add(future)
+        future.add_done_callback(self._unfinished.discard)
+        return future
 
-
-class _TaskFuture(Future[T]):
-    """Logs the exception that nobody asked for, once nobody can any more."""
-
-    def __init__(self, queue_name: str) -> None:
-        super().__init__()
-        self._queue_name = queue_name
-        self._is_asked = False
-
-    def result(self, timeout: float | None = None) -> T:
-        self._is_asked = True
-        return super().result(timeout)
-
-    def exception(self, timeout: float | None = None) -> BaseException | None:
-        self._is_asked = True
-        return super().exception(timeout)
-
-    def __del__(self) -> None:
-        if self._is_asked or not self.done() or self.cancelled():
-            return
-        if (error := super().exception()) is not None:
-            logger.error("a task of the queue %r failed", self._queue_name, exc_info=error)
-
-
-_Task = tuple[Future[Any], Callable[[], Any]]
-
-
-def _fulfil(future: Future[Any], job: Callable[[], Any]) -> None:
-    if not future.set_running_or_notify_cancel():
-        return
-    try:
-        future.set_result(job())
-    except BaseException as error:
-        future.set_exception(error)
-    finally:
-        del future  # The error's traceback holds this frame, which must not hold the future.
+    def _log_exception(self, future: Future[Any]) -> None:
+        if not future.cancelled() and (error := future.exception()) is not None:
+            logger.error("a task of the queue %r failed", self.name, exc_info=error)
 
 
 class InstancePool(Generic[T]):
@@ -277,15 +189,8 @@ _queues: WeakSet[TaskQueue] = WeakSet()
 
 def _after_fork() -> None:
     """A child process has none of its parent's threads, and their tasks are not its own."""
-    TaskQueue._shared_lock = Lock()
     for queue in list(_queues):
         queue._start_afresh()
 
 
-def _at_exit() -> None:
-    for queue in list(_queues):
-        queue.shutdown()
-
-
 os.register_at_fork(after_in_child=_after_fork)
-atexit.register(_at_exit)
