@@ -1,59 +1,82 @@
-"""``application = get_asgi_application()``: Django's, with web sockets, and with bounded bodies.
+"""``application = get_asgi_application()``: Django's, with web sockets, and a path of their own for calls.
 
-Django itself reads a whole body, however large, before any view is asked.
+It has the same middleware, view and signals, without what makes Django slow for small
+requests, and bounds bodies before they are read.
 """
 
-import inspect
+import asyncio
 import itertools
 import re
-from collections.abc import Awaitable, Callable, Iterator
-from concurrent.futures import ThreadPoolExecutor
-from typing import Any
+from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
+from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager, suppress
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any, TypeVar
 
 import django
-from asgiref.sync import ThreadSensitiveContext
+from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
 from django.conf import settings as django_settings
-from django.core.handlers.asgi import ASGIHandler
-from django.urls import Resolver404, resolve
+from django.core.cache import close_caches
+from django.core.handlers.asgi import ASGIHandler, get_script_prefix
+from django.core.handlers.base import reset_urlconf
+from django.core.signals import request_finished, request_started
+from django.db import close_old_connections, reset_queries
+from django.dispatch import Signal
+from django.http import HttpResponseBadRequest
+from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
+from django.utils.log import log_response
 from django.utils.module_loading import import_string
 
 from toto_django.conf import settings
 from toto_django.consumers import TotoConsumer
 from toto_django.middleware import mount_prefix
+from toto_django.requests import CallRequest, path_info
 from toto_django.routing import SOCKET_PATH
 
-__all__ = ["ASGIApplication", "get_asgi_application"]
+__all__ = ["ASGIApplication", "CallHandler", "get_asgi_application"]
 
 NOT_FOUND = 4404
+WATCH_SECONDS = 0.1
+"""How long a call is under way before somebody watches for its client's leaving."""
+KNOWN_PATHS = 1024
 
+T = TypeVar("T")
+Response = Any
+"""An HttpResponseBase, of whose inner life more is asked here than its types tell."""
 Scope = dict[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
-Send = Callable[[Message], Awaitable[None]]
+Send = Callable[[Mapping[str, Any]], Awaitable[None]]
+
+HOUSEKEEPING = (reset_queries, close_old_connections, close_caches, reset_urlconf)
+"""Django's own receivers of its request signals: they clean up after what a thread did for a request."""
 
 
 class ASGIApplication:
-    """Requests go to Django, web sockets below the calls' prefix to `TotoConsumer`.
-
-    A call's body ends where it exceeds MAX_BODY, and so is refused.
-    """
+    """Calls go to `CallHandler`, web sockets below their prefix to `TotoConsumer`, the rest to Django."""
 
     def __init__(self) -> None:
         self.django = ASGIHandler()
+        self.calls = CallHandler()
         self.consumer = TotoConsumer.as_asgi()
-        self.threads = _shared_threads()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "lifespan":
-            await _lifespan(receive, send)
+        if scope["type"] == "http":
+            script_name = get_script_prefix(scope)
+            match = _call_match(django_settings.ROOT_URLCONF, path_info(scope["path"], script_name))
+            if match is not None:
+                await self.calls.answer(scope, receive, send, script_name, match)
+            else:
+                await self.django(scope, receive, send)
         elif scope["type"] == "websocket":
             await self._socket(scope, receive, send)
         else:
-            await self._http(scope, receive, send)
+            await _lifespan(receive, send)
 
     async def _socket(self, scope: Scope, receive: Receive, send: Send) -> None:
         mounted_at = mount_prefix(django_settings.ROOT_URLCONF, "/") or "/"
-        path = scope["path"].removeprefix(scope.get("root_path", ""))
+        path = path_info(scope["path"], get_script_prefix(scope))
         found = re.match(SOCKET_PATH, path.removeprefix(mounted_at)) if path.startswith(mounted_at) else None
         if found is None:
             await receive()
@@ -61,33 +84,6 @@ class ASGIApplication:
             return
         scope["url_route"] = {"args": (), "kwargs": found.groupdict()}
         await self.consumer(scope, receive, send)  # type: ignore[arg-type]
-
-    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if not _is_call(scope):
-            await self.django(scope, receive, send)  # type: ignore[arg-type]
-            return
-        if _may_be_long(scope):
-            receive = _bounded(scope, receive)
-        if self.threads is None:
-            await self.django(scope, receive, send)  # type: ignore[arg-type]
-            return
-        async with ThreadSensitiveContext(executor=next(self.threads)):
-            await self.django.handle(scope, receive, send)  # type: ignore[arg-type]
-
-
-def _shared_threads() -> Iterator[ThreadPoolExecutor] | None:
-    """Threads for the synchronous work around calls, in turn; None where each call needs its own.
-
-    Django takes a thread for each request and keeps it until the answer, so a waiting call
-    holds one. Sharing needs asgiref 3.13, and no middleware that itself waits in its thread
-    for the answer.
-    """
-    takes_executor = "executor" in inspect.signature(ThreadSensitiveContext).parameters
-    middleware = [import_string(path) for path in django_settings.MIDDLEWARE]
-    if not takes_executor or not all(getattr(factory, "async_capable", False) for factory in middleware):
-        return None
-    threads = [ThreadPoolExecutor(1, thread_name_prefix="toto-asgi") for _ in range(settings.THREADS)]
-    return itertools.cycle(threads)
 
 
 def get_asgi_application() -> ASGIApplication:
@@ -105,46 +101,254 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def _may_be_long(scope: Scope) -> bool:
-    declared = _declared_length(scope)
-    return declared is None or declared > settings.MAX_BODY
-
-
-def _declared_length(scope: Scope) -> int | None:
-    for name, value in scope["headers"]:
-        if name == b"content-length":
-            return int(value) if value.isdigit() else None
+@lru_cache(maxsize=KNOWN_PATHS)
+def _call_match(urlconf: str, path: str) -> ResolverMatch | None:
+    """The dispatch view, found for a path; None for a path that is no call's."""
+    with suppress(Resolver404):
+        match = resolve(path, urlconf)
+        if match.view_name == "toto_django:dispatch":
+            return match
     return None
 
 
-def _is_call(scope: Scope) -> bool:
-    try:
-        return (
-            resolve(scope["path"].removeprefix(scope.get("root_path", ""))).view_name
-            == "toto_django:dispatch"
-        )
-    except Resolver404:
-        return False
+class CallHandler(ASGIHandler):
+    """Django's handler of requests, its middleware and view included, for calls.
+
+    Django takes a thread for each request, for the receivers of its signals, and a task that
+    waits for the client to leave. Calls share a few threads, used by what needs a thread
+    alone, and somebody waits for the client once the call has been under way for a while.
+    """
+
+    request_class = CallRequest
+    # Of Django's BaseHandler, which has no types for them.
+    _middleware_chain: Any
+    _view_middleware: Any
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.threads = _shared_threads(_call_middleware())
+
+    def load_middleware(self, is_async: bool = False) -> None:
+        """TOTO["MIDDLEWARE"], or the project's where that is not given."""
+        with _middleware_setting(_call_middleware()):
+            super().load_middleware(is_async)
+
+    async def answer(
+        self, scope: Scope, receive: Receive, send: Send, script_name: str, match: ResolverMatch
+    ) -> None:
+        """Answer a call whose path has been resolved."""
+        try:
+            body = await _read(scope, receive)
+        except ConnectionResetError:
+            return
+        if self.threads is None:
+            async with ThreadSensitiveContext():
+                await self._answer(scope, body, receive, send, script_name, match)
+            return
+        thread = next(self.threads)
+        token = SyncToAsync.thread_sensitive_context.set(thread.context)
+        try:
+            await self._answer(scope, body, receive, send, script_name, match)
+        finally:
+            SyncToAsync.thread_sensitive_context.reset(token)
+            thread.clean_up()
+
+    async def _answer(
+        self,
+        scope: Scope,
+        body: bytes | None,
+        receive: Receive,
+        send: Send,
+        script_name: str,
+        match: ResolverMatch,
+    ) -> None:
+        if script_name:
+            set_script_prefix(script_name)
+        if _is_listened_to(request_started):
+            await request_started.asend(sender=type(self), scope=scope)
+        try:
+            request = CallRequest(scope, body, script_name, match)
+        except UnicodeDecodeError:
+            response: Response = HttpResponseBadRequest()
+            await self.send_response(response, send)
+        else:
+            response = await _unless_left(receive, self._respond(request, send))
+        if response is None:
+            if _is_listened_to(request_finished):
+                await request_finished.asend(sender=type(self))
+        elif _is_listened_to(request_finished):
+            await sync_to_async(response.close)()
+        else:
+            _close(response)
+
+    async def _respond(self, request: CallRequest, send: Send) -> Response:
+        response = await self._middleware_chain(request)
+        response._resource_closers.append(request.close)
+        if response.status_code >= HTTPStatus.BAD_REQUEST:
+            await sync_to_async(log_response, thread_sensitive=False)(
+                "%s: %s", response.reason_phrase, request.path, response=response, request=request
+            )
+        response._handler_class = type(self)
+        if response.streaming:
+            await self.send_response(response, send)
+            return response
+        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
+        headers += [
+            (b"Set-Cookie", cookie.OutputString().encode("ascii")) for cookie in response.cookies.values()
+        ]
+        await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
+        await send({"type": "http.response.body", "body": response.content})
+        return response
+
+    async def _get_response_async(self, request: Any) -> Response:
+        """The dispatch view itself: nothing it returns is rendered, and nothing it raises is left to others.
+
+        Not where middleware looks at views, or has changed the path or the URLconf.
+        """
+        is_known = isinstance(request, CallRequest) and request.path_info == request.call_path
+        if not is_known or hasattr(request, "urlconf") or self._view_middleware:
+            return await super()._get_response_async(request)  # type: ignore[misc]
+        match = request.resolver_match = request.call_match
+        return await match.func(request, *match.args, **match.kwargs)
 
 
-def _bounded(scope: Scope, receive: Receive) -> Receive:
-    """End the body at once where its declared length exceeds MAX_BODY, else as soon as it does."""
-    left = settings.MAX_BODY if _declared_length(scope) is None else -1
-    is_ended = False
-
-    async def bounded() -> Message:
-        nonlocal left, is_ended
-        if is_ended:
-            return await _after_body(receive)
-        message = await receive() if left >= 0 else {"type": "http.request", "body": b""}
-        left -= len(message.get("body", b""))
-        is_ended = left < 0
-        return {**message, "more_body": False} if is_ended else message
-
-    return bounded
+def _is_listened_to(signal: Signal) -> bool:
+    """By others than Django's housekeeping, which has nothing to do on an event loop."""
+    receivers, is_listened_to = _listeners.get(signal, (None, True))
+    if receivers != signal.receivers:
+        is_listened_to = any(key[0] not in _HOUSEKEEPERS for key, *_ in signal.receivers)
+        _listeners[signal] = [*signal.receivers], is_listened_to
+    return is_listened_to
 
 
-async def _after_body(receive: Receive) -> Message:
-    while (message := await receive())["type"] == "http.request":
-        """The rest of the body is dropped."""
+_HOUSEKEEPERS = {id(receiver) for receiver in HOUSEKEEPING}
+_listeners: dict[Signal, tuple[list[Any], bool]] = {}
+"""What was found out for which receivers."""
+
+
+def _close(response: Response) -> None:
+    """HttpResponse.close without its signal."""
+    for closer in response._resource_closers:
+        with suppress(Exception):
+            closer()
+    response._resource_closers.clear()
+    response.closed = True
+
+
+# Bodies and clients
+
+
+async def _read(scope: Scope, receive: Receive) -> bytes | None:
+    """The body; what there is of one that exceeds MAX_BODY, None where that was declared.
+
+    Raises ConnectionResetError when the client leaves.
+    """
+    if _declared_length(scope) > settings.MAX_BODY:
+        return None
+    message = _of_client(await receive())
+    body: bytes = message.get("body", b"")
+    if not message.get("more_body", False):
+        return body
+    chunks, length = [body], len(body)
+    while message.get("more_body", False) and length <= settings.MAX_BODY:
+        message = _of_client(await receive())
+        chunks.append(message.get("body", b""))
+        length += len(chunks[-1])
+    return b"".join(chunks)
+
+
+def _of_client(message: Message) -> Message:
+    if message["type"] == "http.disconnect":
+        raise ConnectionResetError
     return message
+
+
+def _declared_length(scope: Scope) -> int:
+    for name, value in scope["headers"]:
+        if name == b"content-length" and value.isdigit():
+            return int(value)
+    return 0
+
+
+async def _unless_left(receive: Receive, answer: Coroutine[Any, Any, T]) -> T | None:
+    """What is awaited, or None when the client leaves before it is there."""
+    loop, task = asyncio.get_running_loop(), asyncio.current_task()
+    watch: asyncio.Task[None] | None = None
+
+    async def cancel_when_left() -> None:
+        while (await receive())["type"] != "http.disconnect":
+            """The rest of a body that was too long."""
+        task.cancel()  # type: ignore[union-attr]
+
+    def begin() -> None:
+        nonlocal watch
+        watch = loop.create_task(cancel_when_left())
+
+    timer = loop.call_later(WATCH_SECONDS, begin)
+    try:
+        return await answer
+    except asyncio.CancelledError:
+        has_left = watch is not None and watch.done() and not watch.cancelled()
+        if not has_left or task.uncancel():  # type: ignore[union-attr]
+            raise
+        return None
+    finally:
+        timer.cancel()
+        if watch is not None:
+            watch.cancel()
+
+
+# Threads
+
+
+class _Thread(ThreadPoolExecutor):
+    """One thread that calls share; it knows whether it has been used since it was cleaned up."""
+
+    def __init__(self) -> None:
+        super().__init__(1, thread_name_prefix="toto-asgi")
+        self.is_used = False
+        self.context = ThreadSensitiveContext()
+        SyncToAsync.context_to_thread_executor[self.context] = self
+
+    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
+        self.is_used = True
+        return super().submit(function, *args, **kwargs)
+
+    def clean_up(self) -> None:
+        if self.is_used:
+            self.is_used = False
+            super().submit(_keep_house)
+
+
+def _keep_house() -> None:
+    reset_queries()
+    close_caches()
+    close_old_connections()
+
+
+def _shared_threads(middleware: Sequence[str]) -> Iterator[_Thread] | None:
+    """Threads for the synchronous work around calls, in turn.
+
+    None where each call needs its own: a middleware that is synchronous only waits in its
+    thread for the answer.
+    """
+    if not all(getattr(import_string(path), "async_capable", False) for path in middleware):
+        return None
+    return itertools.cycle([_Thread() for _ in range(settings.THREADS)])
+
+
+def _call_middleware() -> Sequence[str]:
+    given = settings.MIDDLEWARE
+    project: Sequence[str] = django_settings.MIDDLEWARE
+    return project if given is None else given
+
+
+@contextmanager
+def _middleware_setting(middleware: Sequence[str]) -> Iterator[None]:
+    """MIDDLEWARE for who reads it within; the application is made before any thread is."""
+    project = django_settings.MIDDLEWARE
+    django_settings.MIDDLEWARE = list(middleware)
+    try:
+        yield
+    finally:
+        django_settings.MIDDLEWARE = project

@@ -214,6 +214,7 @@ def _database(store: Store) -> str | None:
 def check_middleware(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """TotoMiddleware is there (W001) and below what encodes bodies (W002)."""
     middleware = list(django_settings.MIDDLEWARE)
+    own = [] if settings.MIDDLEWARE is None or Settings.invalid() else list(settings.MIDDLEWARE)
     if MIDDLEWARE not in middleware:
         return [
             Warning(
@@ -223,7 +224,10 @@ def check_middleware(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
                 id="toto_django.W001",
             )
         ]
-    if ENCODING_MIDDLEWARE in middleware[middleware.index(MIDDLEWARE) :]:
+    if any(
+        MIDDLEWARE in each and ENCODING_MIDDLEWARE in each[each.index(MIDDLEWARE) :]
+        for each in (middleware, own)
+    ):
         return [
             Warning(
                 f"'{ENCODING_MIDDLEWARE}' stands below '{MIDDLEWARE}', which then signs compressed bytes.",
@@ -315,7 +319,8 @@ def check_real_time_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMe
         text = "The channel layer is in memory: events do not leave their process."
         hint = "Several processes need channels_redis.core.RedisChannelLayer."
         messages.append(Warning(text, hint=hint, id="toto_django.W023"))
-    middleware = [(path, import_string(path)) for path in django_settings.MIDDLEWARE]
+    used = django_settings.MIDDLEWARE if settings.MIDDLEWARE is None else settings.MIDDLEWARE
+    middleware = [(path, import_string(path)) for path in used]
     slow = [path for path, factory in middleware if not getattr(factory, "async_capable", False)]
     if slow:
         text = (

@@ -20,6 +20,11 @@ MAX_USER_ID = 191
 """Characters of a user id in its normal form (docs/protocol.md 8.1)."""
 
 
+_looked_up = object.__getattribute__(django_settings, "__dict__")
+"""What Django's settings remember of earlier look-ups, and forget when they change: a look-up costs more
+than many a method."""
+
+
 class Setting(Generic[T]):
     """One key: its default, what it must be (in words and as a predicate) and its check's id."""
 
@@ -41,8 +46,11 @@ class Setting(Generic[T]):
     def __get__(self, instance: object | None, owner: type) -> Any:
         if instance is None:
             return self
-        given = getattr(django_settings, "TOTO", None)
-        return given.get(self.name, self.default) if isinstance(given, dict) else self.default
+        try:
+            return _looked_up["TOTO"].get(self.name, self.default)
+        except (KeyError, AttributeError):
+            given = getattr(django_settings, "TOTO", None)
+            return given.get(self.name, self.default) if isinstance(given, dict) else self.default
 
 
 def _is_bool(value: Any) -> bool:
@@ -132,6 +140,12 @@ class Settings:
     MAX_PROPERTIES = Setting(64 * 1024, "a number of bytes above 0", _is_positive_int, "E112")
     THREADS = Setting(8, _COUNT, _is_positive_int, "E111")
 
+    MIDDLEWARE = Setting[list[str] | None](
+        None,
+        "a list of dotted paths of middleware, or None for the project's",
+        lambda value: value is None or _is_text_list(value),
+        "E120",
+    )
     METHOD_TIMEOUT = Setting[float | None](
         None,
         "a number of seconds above 0, or None",

@@ -7,8 +7,8 @@ the awaits are shared.
 
 import asyncio
 import logging
-from collections.abc import AsyncIterator, Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, asynccontextmanager, contextmanager
+from collections.abc import Callable, Iterable, Iterator, Mapping
+from contextlib import ExitStack, contextmanager
 from typing import Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
@@ -33,6 +33,7 @@ NEEDS_ASGI = "This method answers later, which needs an ASGI server (uvicorn, fo
 Batch = Mapping[Any, Any]
 Members = dict[Any, Mapping[str, Any]]
 Invoked = list[tuple[Method, Handler]]
+Admitted = Callable[[], object] | None
 
 
 def call(exchange: Exchange, call: Call) -> Answer:
@@ -57,8 +58,12 @@ def call(exchange: Exchange, call: Call) -> Answer:
 
 async def acall(exchange: Exchange, call: Call) -> Answer:
     """Run one call; a method that answers later is waited for."""
-    async with _closing() as invoked:
-        return await _acall(exchange, call, invoked, lambda: None)
+    invoked: Invoked = []
+    try:
+        return await _acall(exchange, call, invoked, None)
+    except asyncio.CancelledError:
+        await _left(invoked)
+        raise
 
 
 def batch(exchange: Exchange, members: Batch) -> Members:
@@ -80,16 +85,20 @@ async def abatch(exchange: Exchange, members: Batch) -> Members:
     handler = Handler(exchange, BATCH)
     await _astarted(handler)
     answers: dict[Any, Answer | asyncio.Task[Answer]] = {}
-    async with _closing() as invoked:
-        try:
-            for key, member in _sorted(members):
-                answers[key] = await _amember(exchange, member, invoked)
-            complete = {
-                key: as_member(await answer if isinstance(answer, asyncio.Task) else answer)
-                for key, answer in answers.items()
-            }
-        finally:
-            await _cancelled([answer for answer in answers.values() if isinstance(answer, asyncio.Task)])
+    invoked: Invoked = []
+    try:
+        for key, member in _sorted(members):
+            answers[key] = await _amember(exchange, member, invoked)
+        complete = {
+            key: as_member(await answer if isinstance(answer, asyncio.Task) else answer)
+            for key, answer in answers.items()
+        }
+    except asyncio.CancelledError:
+        await _cancelled(answers.values())
+        await _left(invoked)
+        raise
+    finally:
+        await _cancelled(answers.values())
     await _afinished(handler, NOTHING)
     return complete
 
@@ -100,18 +109,19 @@ async def _amember(exchange: Exchange, member: Any, invoked: Invoked) -> Answer 
     if isinstance(call, Result):
         return call
     if not _answers_later(call):
-        return await _acall(exchange, call, invoked, lambda: None)
+        return await _acall(exchange, call, invoked, None)
     admitted = asyncio.Event()
     task = asyncio.create_task(_acall(exchange, call, invoked, admitted.set))
     await admitted.wait()
     return task
 
 
-async def _acall(exchange: Exchange, call: Call, invoked: Invoked, admitted: Callable[[], object]) -> Answer:
-    """``admitted`` is called once the policies have let the call pass or refused it."""
+async def _acall(exchange: Exchange, call: Call, invoked: Invoked, admitted: Admitted) -> Answer:
+    """``admitted``, if there is one, is called once the policies have let the call pass or refused it."""
     handler, found = _found(exchange, call)
     if isinstance(found, Result):
-        admitted()
+        if admitted:
+            admitted()
         await _afinished(handler, found)
         return found
     invoked.append((found, handler))
@@ -121,7 +131,8 @@ async def _acall(exchange: Exchange, call: Call, invoked: Invoked, admitted: Cal
     except TimeoutError:
         answer = found.redirect(TimedOut()) or Result.of_exception(TimedOut())
     finally:
-        admitted()
+        if admitted:
+            admitted()
         handler.finish()
     await _afinished(handler, answer)
     return answer
@@ -192,13 +203,12 @@ def _invoked(method: Method, handler: Handler, parameters: Any) -> Answer | None
     return _returned(method, handler, value)
 
 
-async def _ainvoked(
-    method: Method, handler: Handler, call: Call, admitted: Callable[[], object]
-) -> Answer | None:
+async def _ainvoked(method: Method, handler: Handler, call: Call, admitted: Admitted) -> Answer | None:
     """See _invoked; for a coroutine function."""
     try:
         parameters = await method.aadmit(handler, call.parameters)
-        admitted()
+        if admitted:
+            admitted()
         value = await method.function(handler, parameters)
     except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
         raise
@@ -207,11 +217,13 @@ async def _ainvoked(
     return _returned(method, handler, value)
 
 
-async def _aanswer(method: Method, handler: Handler, call: Call, admitted: Callable[[], object]) -> Answer:
+async def _aanswer(method: Method, handler: Handler, call: Call, admitted: Admitted) -> Answer:
     """The answer within the method's time; a plain function is not interrupted. Raises TimeoutError."""
     await _astarted(handler)
     timeout = settings.METHOD_TIMEOUT if method.timeout is None else method.timeout
     if method.is_coroutine:
+        if timeout is None:
+            return await _ainvoked(method, handler, call, admitted) or await _aawaited(method, handler)
         async with asyncio.timeout(timeout):
             return await _ainvoked(method, handler, call, admitted) or await _aawaited(method, handler)
     answer = await _ainvoked_in_worker(method, handler, call, admitted)
@@ -220,7 +232,7 @@ async def _aanswer(method: Method, handler: Handler, call: Call, admitted: Calla
 
 
 async def _ainvoked_in_worker(
-    method: Method, handler: Handler, call: Call, admitted: Callable[[], object]
+    method: Method, handler: Handler, call: Call, admitted: Admitted
 ) -> Answer | None:
     """See _invoked; in a worker thread."""
     job = asyncio.ensure_future(run_in_worker(_invoked, method, handler, call.parameters))
@@ -229,7 +241,8 @@ async def _ainvoked_in_worker(
     except asyncio.CancelledError:
         await asyncio.wait([job])  # The thread goes on; on_connection_close comes after it, not beside it.
         raise
-    admitted()
+    if admitted:
+        admitted()
     return answer
 
 
@@ -274,17 +287,11 @@ def _transactions() -> Iterator[None]:
         yield
 
 
-@asynccontextmanager
-async def _closing() -> AsyncIterator[Invoked]:
-    """Tell every method invoked within when the client leaves before the answer (docs/protocol.md 10.4)."""
-    invoked: Invoked = []
-    try:
-        yield invoked
-    except asyncio.CancelledError:
-        for method, handler in invoked:
-            if method.on_connection_close is not None:
-                await _closed(method.on_connection_close, handler)
-        raise
+async def _left(invoked: Invoked) -> None:
+    """Tell the methods that the client has left before the answer (docs/protocol.md 10.4)."""
+    for method, handler in invoked:
+        if method.on_connection_close is not None:
+            await _closed(method.on_connection_close, handler)
 
 
 async def _closed(on_connection_close: Callable[[Handler], Any], handler: Handler) -> None:
@@ -297,7 +304,9 @@ async def _closed(on_connection_close: Callable[[Handler], Any], handler: Handle
         logger.exception("on_connection_close of %s failed", handler.method_name)
 
 
-async def _cancelled(tasks: list[asyncio.Task[Answer]]) -> None:
+async def _cancelled(answers: Iterable[Answer | asyncio.Task[Answer]]) -> None:
+    """Those that are still to come, and wait for their ends."""
+    tasks = [answer for answer in answers if isinstance(answer, asyncio.Task)]
     for task in tasks:
         task.cancel()
     await asyncio.gather(*tasks, return_exceptions=True)

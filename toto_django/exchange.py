@@ -177,8 +177,9 @@ class Exchange:
 
     def sign_answer(self, body: bytes) -> str | None:
         """The x-toto-hmac of an answer; None for one that is not signed (docs/protocol.md 13.3)."""
-        scheme, session = current_scheme(), self.session
-        if scheme is None or session is None or self.is_signed is False:
+        session = self.session
+        scheme = None if session is None or self.is_signed is False else current_scheme()
+        if session is None or scheme is None:
             return None
         if settings.HMAC_SIGN is not None:
             return str(_hook(settings.HMAC_SIGN)(session, body))

@@ -7,6 +7,7 @@ from django.http import HttpRequest
 
 from toto_django.conf import settings
 from toto_django.exceptions import RequestError, TooLarge
+from toto_django.requests import header, query_string
 
 __all__ = [
     "SESSION_COOKIE",
@@ -22,7 +23,7 @@ SESSION_COOKIE = "toto-session-id"
 
 def given_session_id(request: HttpRequest) -> str:
     """The id in the header or, where it is empty and USE_COOKIES is on, in the cookie; else ""."""
-    given: str = request.META.get("HTTP_X_TOTO_SESSION_ID", "").strip()
+    given = header(request, "HTTP_X_TOTO_SESSION_ID", "").strip()
     if given or not settings.USE_COOKIES:
         return given
     return session_id_in_cookie(request.COOKIES.get(SESSION_COOKIE, ""))
@@ -51,7 +52,7 @@ def raw_uris(request: HttpRequest) -> tuple[str, ...]:
     raw = request.META.get("RAW_URI") or request.META.get("REQUEST_URI")
     if raw:
         return (raw if raw.startswith("/") else _without_origin(raw),)
-    query = request.META.get("QUERY_STRING", "")
+    query = query_string(request)
     return (request.get_full_path(), _with_query(quote(request.path), query))
 
 

@@ -20,6 +20,7 @@ from toto_django.conf import settings
 from toto_django.events import EventManager
 from toto_django.exchange import Exchange
 from toto_django.http import SESSION_COOKIE, cookie_signer, given_session_id, raw_uris, read_body
+from toto_django.requests import CallRequest, header
 from toto_django.sessions import Session
 from toto_django.signing import SignedRequest
 
@@ -60,12 +61,14 @@ def _begin(request: HttpRequest) -> None:
     request.toto = Exchange(  # type: ignore[attr-defined]
         request,
         given_session_id=given_session_id(request),
-        signature=request.META.get("HTTP_X_TOTO_HMAC"),
+        signature=header(request, "HTTP_X_TOTO_HMAC", None),
         signed_request=lambda: SignedRequest(
             cast(str, request.method), raw_uris(request), read_body(request)
         ),
-        make_response=HttpResponse,
+        make_response=_make_response,
     )
+    if isinstance(request, CallRequest):
+        return  # It has been resolved.
     with_slash = f"{request.path_info}/"
     if with_slash == mount_prefix(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix()):
         request.path_info = with_slash
@@ -86,6 +89,11 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
             response.headers["Content-Length"] = str(len(response.content))
             response.content = b""
     return response
+
+
+def _make_response() -> HttpResponse:
+    """With the content type of most answers: Django's own default costs it a look-up of the charset."""
+    return HttpResponse(content_type="application/json")
 
 
 @lru_cache(maxsize=16)
@@ -118,7 +126,7 @@ def _allow_origin(request: HttpRequest, response: HttpResponseBase) -> None:
     allowed: Any = settings.ALLOW_ORIGIN
     if not isinstance(allowed, str):
         patch_vary_headers(response, ["Origin"])
-        origin = request.META.get("HTTP_ORIGIN")
+        origin = header(request, "HTTP_ORIGIN", None)
         allowed = origin if origin in allowed or "*" in allowed else None
     if allowed:
         response.headers["Access-Control-Allow-Origin"] = allowed

@@ -38,7 +38,7 @@ class TaskQueue:
     _shared: ClassVar["dict[str, TaskQueue]"] = {}
 
     def __init__(self, thread_count: int = 1, idle_timeout: float = 60, name: str = "TaskQueue") -> None:
-        """``idle_timeout`` changes nothing: idle threads stay, and hold no connection of their own."""
+        """``idle_timeout`` changes nothing: idle threads stay."""
         self.thread_count = thread_count
         self.name = name
         self._start_afresh()
@@ -56,7 +56,7 @@ class TaskQueue:
     def add_task(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
         """The future of ``fn(*args, **kwargs)``; its exception is logged too.
 
-        Raises RuntimeError after `shutdown`.
+        Raises RuntimeError after `shutdown`, and in a process that ends.
         """
         future = self._submit(fn, *args, **kwargs)
         future.add_done_callback(self._log_exception)
@@ -81,7 +81,9 @@ class TaskQueue:
 
     def shutdown(self, wait: bool = True, *, cancel_futures: bool = False) -> None:
         """Take no more tasks. Those that wait are done still, or with ``cancel_futures`` cancelled."""
-        self._shared.pop(self.name, None)
+        _queues.discard(self)
+        if self._shared.get(self.name) is self:
+            self._shared.pop(self.name, None)
         self._threads.shutdown(wait, cancel_futures=cancel_futures)
 
     def __enter__(self) -> Self:
@@ -91,7 +93,7 @@ class TaskQueue:
         self.shutdown()
 
     def _submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        job = partial(with_fresh_connections, fn, *args, **kwargs)
+        job = partial(with_fresh_connections, partial(fn, *args, **kwargs))
         future: Future[T] = self._threads.submit(Context().run, job)
         self._unfinished.add(future)
         future.add_done_callback(self._unfinished.discard)
@@ -184,7 +186,7 @@ class AwaitableInstance:
         return TaskQueue.instance(self._queue_name)
 
 
-_queues: WeakSet[TaskQueue] = WeakSet()
+_queues: WeakSet[TaskQueue] = WeakSet()  # That take tasks.
 
 
 def _after_fork() -> None:

@@ -23,6 +23,7 @@ from toto_django.exchange import Exchange
 from toto_django.http import read_body
 from toto_django.messages import ABSENT, Answer, Call, Jsonp, Raw, Redirect, Result
 from toto_django.middleware import TotoMiddleware
+from toto_django.requests import header, query_string
 
 __all__ = ["adispatch", "dispatch"]
 
@@ -102,7 +103,7 @@ def _read(request: HttpRequest, exchange: Exchange, path: str) -> _Incoming | Ht
     url_method = path.replace("/", ".") if path and settings.METHOD_SELECT != "parameter" else ABSENT
     match request.method:
         case "GET" | "HEAD":
-            query = request.META.get("QUERY_STRING", "")
+            query = query_string(request)
             arguments = query_arguments(query) if query else {}
             parameters = {
                 name: values[0] if len(values) == 1 else values for name, values in arguments.items()
@@ -117,7 +118,7 @@ def _read(request: HttpRequest, exchange: Exchange, path: str) -> _Incoming | Ht
 
 
 def _read_post(request: HttpRequest, url_method: Any) -> _Incoming:
-    content_type = request.META.get("CONTENT_TYPE", "")
+    content_type = header(request, "CONTENT_TYPE", "")
     body = read_body(request)
     if not body:
         return _read_empty(request, content_type, url_method)
@@ -151,7 +152,7 @@ def _read_empty(request: HttpRequest, content_type: str, url_method: Any) -> _In
 
 def _merged(request: HttpRequest, form: dict[str, list[str]]) -> dict[str, list[str]]:
     """A form's arguments behind those of the query."""
-    arguments = query_arguments(request.META.get("QUERY_STRING", ""))
+    arguments = query_arguments(query_string(request))
     for name, values in form.items():
         arguments.setdefault(name, []).extend(values)
     return arguments
@@ -225,7 +226,9 @@ def _encoded(exchange: Exchange, codec: Codec, envelope: dict[str, Any]) -> Http
         envelope["session"] = session
         exchange.is_signed = True
     response.content = _dumps(codec, envelope)
-    response.headers["Content-Type"] = exchange.response_type or codec.content_type
+    content_type = exchange.response_type or codec.content_type
+    if response.headers.get("Content-Type") != content_type:
+        response.headers["Content-Type"] = content_type
     return response
 
 

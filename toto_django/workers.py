@@ -22,7 +22,7 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 
-async def run_in_worker(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+async def run_in_worker(function: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> T:
     """The function's result, computed off the event loop, in a copy of the current context.
 
     Where a synchronous caller waits below this event loop (``async_to_sync``, as in a
@@ -41,7 +41,7 @@ def _pool(threads: int) -> ThreadPoolExecutor:
     return ThreadPoolExecutor(max_workers=threads, thread_name_prefix="toto")
 
 
-def with_fresh_connections(function: Callable[..., Any], *args: Any, **kwargs: Any) -> Any:
+def with_fresh_connections(function: Callable[..., Any], /, *args: Any, **kwargs: Any) -> Any:
     """Run a job of a thread that outlives it: stale database connections are closed before and after."""
     close_old_connections()
     try:

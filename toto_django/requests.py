@@ -1,0 +1,97 @@
+"""An HttpRequest for calls under ASGI: what few look at is built when somebody does."""
+
+import io
+from typing import Any, TypeVar
+
+from django.core.handlers.asgi import ASGIRequest
+from django.http import HttpRequest
+from django.urls import ResolverMatch
+from django.utils.functional import cached_property
+
+__all__ = ["CallRequest", "header", "path_info", "query_string"]
+
+T = TypeVar("T")
+
+HEADERS = {
+    "CONTENT_TYPE": b"content-type",
+    "HTTP_X_TOTO_SESSION_ID": b"x-toto-session-id",
+    "HTTP_X_TOTO_HMAC": b"x-toto-hmac",
+    "HTTP_ORIGIN": b"origin",
+}
+"""The headers that every call is asked for, by their keys in META."""
+
+
+def header(request: HttpRequest, key: str, missing: T) -> str | T:
+    """The value of a header by its key in META, one of HEADERS."""
+    headers = request.raw_headers if isinstance(request, CallRequest) else None
+    if headers is None:
+        given: str | T = request.META.get(key, missing)
+        return given
+    value = headers.get(HEADERS[key])
+    return missing if value is None else value.decode("latin-1")
+
+
+def query_string(request: HttpRequest) -> str:
+    """Without its question mark."""
+    query: str = (
+        request.query_string if isinstance(request, CallRequest) else request.META.get("QUERY_STRING", "")
+    )
+    return query
+
+
+def _later(name: str) -> Any:
+    """An attribute that is taken from the eager request when somebody asks."""
+    return cached_property(lambda request: getattr(request._eager, name))
+
+
+class CallRequest(ASGIRequest):
+    """The body is in memory already; META, and all that Django makes of it, comes later or never."""
+
+    def __init__(
+        self, scope: dict[str, Any], body: bytes | None, script_name: str, match: ResolverMatch
+    ) -> None:
+        """``body`` is None for one that is too long to be read. Raises UnicodeDecodeError."""
+        self.scope = scope
+        self.method = scope["method"].upper()
+        self.query_string = scope.get("query_string", b"").decode()
+        self.path = scope["path"]
+        self.script_name = script_name
+        self.path_info = self.call_path = path_info(self.path, script_name)
+        self.call_match = match
+        self.resolver_match = None
+        self._post_parse_error = False
+        self._read_started = False
+        if body is not None:
+            self._body = body
+
+    def close(self) -> None:
+        """There is no stream of the server's to close, only what was uploaded."""
+        HttpRequest.close(self)
+
+    @cached_property
+    def raw_headers(self) -> dict[bytes, bytes] | None:
+        """By their names in lower case; None where one came twice, since META knows how to join them."""
+        given = self.scope["headers"]
+        headers = dict(given)
+        return headers if len(headers) == len(given) else None
+
+    # What ASGIRequest makes at once
+
+    @cached_property
+    def _eager(self) -> ASGIRequest:
+        return ASGIRequest(self.scope, io.BytesIO())
+
+    META = _later("META")
+    content_type = _later("content_type")
+    content_params = _later("content_params")
+    _encoding = _later("encoding")
+
+    _stream: Any = cached_property(lambda request: io.BytesIO(getattr(request, "_body", b"")))
+
+
+def path_info(path: str, script_name: str) -> str:
+    """The path below the prefix that the application is served at."""
+    prefix = script_name.rstrip("/")
+    if prefix and (path == prefix or path.startswith(f"{prefix}/")):
+        return path[len(prefix) :]
+    return path
