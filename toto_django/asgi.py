@@ -183,7 +183,8 @@ class CallHandler(ASGIHandler):
 
     async def _respond(self, request: CallRequest, send: Send) -> Response:
         response = await self._middleware_chain(request)
-        response._resource_closers.append(request.close)
+        if request.has_files:
+            response._resource_closers.append(request.close)
         if response.status_code >= HTTPStatus.BAD_REQUEST:
             await sync_to_async(log_response, thread_sensitive=False)(
                 "%s: %s", response.reason_phrase, request.path, response=response, request=request
@@ -228,10 +229,9 @@ _listeners: dict[Signal, tuple[list[Any], bool]] = {}
 
 def _close(response: Response) -> None:
     """HttpResponse.close without its signal."""
-    for closer in response._resource_closers:
+    while response._resource_closers:
         with suppress(Exception):
-            closer()
-    response._resource_closers.clear()
+            response._resource_closers.pop(0)()
     response.closed = True
 
 

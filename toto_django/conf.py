@@ -101,7 +101,7 @@ def _are_stores(value: Any) -> bool:
 
 def _are_codecs(value: Any) -> bool:
     names = {"json", "bson", "msgpack"}
-    if isinstance(value, Mapping):
+    if isinstance(value, dict):
         return bool(value) and value.keys() <= names and all(isinstance(v, Mapping) for v in value.values())
     return isinstance(value, list | tuple) and bool(value) and set(value) <= names
 

@@ -32,7 +32,7 @@ class Exchange:
         given_session_id: str,
         signature: str | None,
         signed_request: Callable[[], SignedRequest],
-        make_response: Callable[[], Any],
+        make_response: Callable[..., Any],
         socket: Any = None,
     ) -> None:
         self.request = request
@@ -57,6 +57,20 @@ class Exchange:
         """The HTTP response to come: status, headers and cookies can be set on it."""
         if self._response is None:
             self._response = self._make_response()
+        return self._response
+
+    @property
+    def has_response(self) -> bool:
+        """Somebody has asked for the response already, and may have changed it."""
+        return self._response is not None
+
+    def response_with(self, content: bytes, content_type: str) -> Any:
+        """The HTTP response with its body."""
+        if self._response is None:
+            self._response = self._make_response(content, content_type)
+            return self._response
+        self._response.content = content
+        self._response.headers["Content-Type"] = content_type
         return self._response
 
     @property

@@ -91,9 +91,8 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     return response
 
 
-def _make_response() -> HttpResponse:
-    """With the content type of most answers: Django's own default costs it a look-up of the charset."""
-    return HttpResponse(content_type="application/json")
+def _make_response(content: bytes = b"", content_type: str = "application/json") -> HttpResponse:
+    return HttpResponse(content, content_type)
 
 
 @lru_cache(maxsize=16)

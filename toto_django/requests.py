@@ -64,8 +64,12 @@ class CallRequest(ASGIRequest):
         if body is not None:
             self._body = body
 
+    @property
+    def has_files(self) -> bool:
+        """Uploads have been read, which `close` closes; nothing else is open."""
+        return "_files" in self.__dict__
+
     def close(self) -> None:
-        """There is no stream of the server's to close, only what was uploaded."""
         HttpRequest.close(self)
 
     @cached_property

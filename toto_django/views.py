@@ -193,23 +193,24 @@ def _preflight(request: HttpRequest, exchange: Exchange) -> HttpResponse:
 
 
 def _response(exchange: Exchange, codec: Codec, answer: Answer) -> HttpResponseBase:
-    response: HttpResponse = exchange.response
-    if response.status_code in (204, 304):
-        return _without_body(response)
+    if exchange.has_response and exchange.response.status_code in (204, 304):
+        return _without_body(exchange.response)
     match answer:
+        case Result():
+            if not answer.is_nothing:
+                return _encoded(exchange, codec, answer.to_wire())
+            if settings.NONE_RESULT == "empty":
+                return _without_body(exchange.response)
+            return _encoded(exchange, codec, {"result": None})
         case Raw():
-            return _raw_response(response, answer)
+            return _raw_response(exchange.response, answer)
         case Jsonp():
             return _jsonp_response(exchange, codec, answer)
         case Redirect():
+            response: HttpResponse = exchange.response
             response.status_code = answer.status
             response.headers["Location"] = answer.location
             return _without_body(response)
-        case _ if answer.is_nothing and settings.NONE_RESULT == "empty":
-            return _without_body(response)
-        case _ if answer.is_nothing:
-            answer = Result(None)
-    return _encoded(exchange, codec, answer.to_wire())
 
 
 def _batch_response(exchange: Exchange, codec: Codec, members: dict[Any, Mapping[str, Any]]) -> HttpResponse:
@@ -220,15 +221,12 @@ def _batch_response(exchange: Exchange, codec: Codec, members: dict[Any, Mapping
 
 
 def _encoded(exchange: Exchange, codec: Codec, envelope: dict[str, Any]) -> HttpResponse:
-    response: HttpResponse = exchange.response
     session = exchange.session_to_wire()
     if session is not None:
         envelope["session"] = session
         exchange.is_signed = True
-    response.content = _dumps(codec, envelope)
-    content_type = exchange.response_type or codec.content_type
-    if response.headers.get("Content-Type") != content_type:
-        response.headers["Content-Type"] = content_type
+    content = _dumps(codec, envelope)
+    response: HttpResponse = exchange.response_with(content, exchange.response_type or codec.content_type)
     return response
 
 

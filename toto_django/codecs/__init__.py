@@ -1,6 +1,5 @@
 """Which codec reads a body: by its media type, if TOTO["CODECS"] has it on."""
 
-from collections.abc import Mapping
 from functools import lru_cache
 from typing import Any
 
@@ -24,13 +23,23 @@ _ALWAYS_ON = {FormCodec.name, MultipartCodec.name}
 
 def codec_for(content_type: str) -> Codec:
     """The codec for a Content-Type header; none means JSON. Raises UnsupportedMediaType."""
-    media_type = content_type.partition(";")[0].strip().lower()
-    found = _BY_MEDIA_TYPE.get(media_type) if media_type else JSONCodec
+    found = _class_for(content_type)
     enabled = settings.CODECS
     if found is None or (found.name not in enabled and found.name not in _ALWAYS_ON):
-        raise UnsupportedMediaType(media_type)
-    options = enabled.get(found.name, {}) if isinstance(enabled, Mapping) else {}
-    return _instance(found.name, tuple(options.items()))
+        raise UnsupportedMediaType(_media_type(content_type))
+    if isinstance(enabled, dict):
+        return _instance(found.name, tuple(enabled.get(found.name, {}).items()))
+    return _instance(found.name, ())
+
+
+@lru_cache(maxsize=128)
+def _class_for(content_type: str) -> type[Codec] | None:
+    media_type = _media_type(content_type)
+    return _BY_MEDIA_TYPE.get(media_type) if media_type else JSONCodec
+
+
+def _media_type(content_type: str) -> str:
+    return content_type.partition(";")[0].strip().lower()
 
 
 @lru_cache(maxsize=32)
