@@ -6,12 +6,16 @@ The web server is one process under load, and stays the same over all failures o
 import time
 from collections import Counter
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from contextlib import closing
-from dataclasses import dataclass
+from contextlib import AbstractContextManager, closing, contextmanager
+from dataclasses import dataclass, replace
 from itertools import count
+from math import ceil
 from typing import Any
 
+import psycopg
 import pytest
+from pymongo import MongoClient
+from redis import Redis
 
 from tests.calls import PASSWORD, Login
 from tests.servers.base import Server, needs
@@ -21,10 +25,12 @@ from tests.servers.postgresql import PostgreSQLServer
 from tests.servers.redis import RedisServer
 from tests.store_processes.load import GUNICORN, PUBLIC, UVICORN, Application, Client, Load, Stores, migrate
 
-STEADY = 0.5
+STEADY = 0.3
 """Seconds of load before a failure, and after the recovery."""
-AWAY = 1.5
+AWAY = 1.2
 """Seconds that a server is dead."""
+REFUSES = 2.0
+"""Seconds that a server takes no writes."""
 HANGS = 2.5
 """Seconds that a server hangs."""
 RECOVERY = 5.0
@@ -34,6 +40,8 @@ SLACK = 1.5
 
 _numbers = count()
 
+Refusing = Callable[[Server], AbstractContextManager[None]]
+
 
 @dataclass(frozen=True, slots=True)
 class Case:
@@ -41,6 +49,8 @@ class Case:
 
     server: Callable[[], Server]
     stores: Callable[[Server], Stores]
+    refusing: Refusing
+    """Its server takes no writes within."""
     bound: float
     waits_for_hanging: bool = False
     """A query under way waits for as long as its server hangs: the driver knows no time limit."""
@@ -71,6 +81,51 @@ def only(backend: str, **options: Any) -> Mapping[str, Any]:
     return {"STORES": {"default": {"BACKEND": f"toto_django.stores.{backend}", "OPTIONS": options}}}
 
 
+@contextmanager
+def read_only(server: Server) -> Iterator[None]:
+    """PostgreSQL as new connections find it after a failover: a standby."""
+    options = "-c default_transaction_read_only=off"
+    with psycopg.connect(server.url, autocommit=True, options=options) as connection:
+        connection.execute("ALTER DATABASE postgres SET default_transaction_read_only = on")
+        yield
+        connection.execute("ALTER DATABASE postgres RESET default_transaction_read_only")
+
+
+@contextmanager
+def locked(server: Server) -> Iterator[None]:
+    """MariaDB while a backup of the whole server is made."""
+    mysql = pytest.importorskip("MySQLdb", reason="mysqlclient is missing (the extra mysql)")
+    with closing(mysql.connect(host="127.0.0.1", port=server.port, user="root")) as connection:
+        connection.query("FLUSH TABLES WITH READ LOCK")
+        yield
+
+
+@contextmanager
+def replica(server: Server) -> Iterator[None]:
+    """Redis after a failover; its primary is nowhere."""
+    with Redis.from_url(server.url) as client:
+        client.replicaof("127.0.0.1", 1)
+        yield
+        client.replicaof("NO", "ONE")
+
+
+@contextmanager
+def full(server: Server) -> Iterator[None]:
+    """Redis that may take no more memory."""
+    with Redis.from_url(server.url) as client:
+        client.config_set("maxmemory", 1)
+        yield
+        client.config_set("maxmemory", 0)
+
+
+@contextmanager
+def secondary(server: Server) -> Iterator[None]:
+    """MongoDB between primaries: it has stepped down, and comes up again soon after."""
+    with MongoClient[Any](server.url) as client:
+        client.admin.command("replSetStepDown", ceil(REFUSES) + 1, secondaryCatchUpPeriodSecs=0, force=True)
+    yield
+
+
 POSTGRESQL = Case(
     PostgreSQLServer,
     database(
@@ -79,6 +134,7 @@ POSTGRESQL = Case(
         USER="postgres",
         OPTIONS={"connect_timeout": 2},
     ),
+    read_only,
     bound=2 * 2,
     waits_for_hanging=True,
 )
@@ -88,19 +144,22 @@ MARIADB = Case(
         ENGINE="django.db.backends.mysql",
         NAME="mysql",
         USER="root",
+        CONN_MAX_AGE=60,
+        CONN_HEALTH_CHECKS=True,
         OPTIONS={"charset": "utf8mb4", "connect_timeout": 1, "read_timeout": 1, "write_timeout": 1},
     ),
+    locked,
     bound=2 * 2,
 )
-REDIS = Case(lambda: RedisServer(persistent=True, fsync="always"), redis, bound=2 * 1)
-MONGODB = Case(MongoDBServer, mongodb, bound=2 * 1)
+REDIS = Case(lambda: RedisServer(persistent=True, fsync="always"), redis, replica, bound=2 * 1)
+MONGODB = Case(MongoDBServer, mongodb, secondary, bound=2 * 1)
 CASES = [
     pytest.param((POSTGRESQL, UVICORN), id="postgresql", marks=needs(PostgreSQLServer)),
     pytest.param((MARIADB, UVICORN), id="mariadb", marks=needs(MariaDBServer)),
     pytest.param((REDIS, UVICORN), id="redis", marks=needs(RedisServer)),
     pytest.param((MONGODB, UVICORN), id="mongodb", marks=needs(MongoDBServer)),
     pytest.param((POSTGRESQL, GUNICORN), id="postgresql-wsgi", marks=needs(PostgreSQLServer)),
-    pytest.param((REDIS, GUNICORN), id="redis-wsgi", marks=needs(RedisServer)),
+    pytest.param((replace(REDIS, refusing=full), GUNICORN), id="redis-wsgi", marks=needs(RedisServer)),
 ]
 
 
@@ -149,11 +208,27 @@ def test_hanging_server_is_an_outage_of_bounded_waits(running: Running, load: Lo
         time.sleep(HANGS)
         running.server.resume()
         load.until_all_succeed(RECOVERY)
-    is_unbounded = running.case.waits_for_hanging
-    assert_answers_are_right_or_unavailable(load, running.case.bound + SLACK + is_unbounded * HANGS)
+    within = running.case.bound + SLACK
+    assert_answers_are_right_or_unavailable(
+        load, HANGS + within if running.case.waits_for_hanging else within
+    )
+    assert PUBLIC not in unavailable(load)
     assert unavailable(load)
-    assert is_unbounded or unavailable(load) == load.clients.keys() - {PUBLIC}
     assert_everything_acknowledged_is_there(load)
+
+
+def test_server_that_takes_no_writes_is_an_outage(running: Running, load: Load) -> None:
+    with load:
+        load.until_all_succeed()
+        with running.case.refusing(running.server):
+            time.sleep(REFUSES)
+        load.until_all_succeed(RECOVERY)
+    assert_answers_are_right_or_unavailable(load, within=running.case.bound + SLACK)
+    assert unavailable(load) == load.clients.keys() - {PUBLIC}
+    assert_everything_acknowledged_is_there(load)
+
+
+# Steps
 
 
 def unavailable(load: Load) -> set[str]:

@@ -69,7 +69,8 @@ def in_database(configuration: Mapping[str, Any]) -> Stores:
 
 
 def redis(request: pytest.FixtureRequest, folder: Path) -> Stores:
-    cache = {**service_settings.CACHES["redis"], "LOCATION": request.getfixturevalue("redis_url")}
+    cache = service_settings.CACHES["redis"]
+    request.getfixturevalue("redis_url")
     prefix = f"{request.getfixturevalue('isolation')}_races:"
     return Stores(only("redis.RedisStore", CACHE="redis", PREFIX=prefix), {}, {"redis": cache})
 
@@ -125,4 +126,5 @@ def race(stores: Stores) -> tuple[dict[int, Any], Any]:
 def is_contested(winner: Any, all_of_them: Any) -> bool:
     """Somebody else's call was under way at the same time as the winner's."""
     _, began, ended = winner
-    return sum(other_began < ended and other_ended > began for _, other_began, other_ended in all_of_them) > 1
+    at_once = [other for _, *other in all_of_them if other[0] < ended and other[1] > began]
+    return len(at_once) > 1

@@ -15,6 +15,7 @@ from django.core.exceptions import ImproperlyConfigured, ValidationError
 from django.db import (
     IntegrityError,
     InterfaceError,
+    InternalError,
     OperationalError,
     connections,
     models,
@@ -35,6 +36,9 @@ P = ParamSpec("P")
 T = TypeVar("T")
 
 logger = logging.getLogger("toto_django")
+
+READ_ONLY = "25006"
+"""PostgreSQL's SQLSTATE of a write to a standby, which is what connections may find after a failover."""
 
 
 def account_model() -> type[AbstractBaseUser]:
@@ -58,11 +62,18 @@ def _guarded(
     def guarded(self: "DatabaseStore", *args: P.args, **kwargs: P.kwargs) -> T:
         try:
             return method(self, *args, **kwargs)
-        except (OperationalError, InterfaceError) as error:
+        except (OperationalError, InterfaceError, InternalError) as error:
+            if isinstance(error, InternalError) and not _is_read_only(error):
+                raise
             logger.error("store %r does not answer: %s", self.alias, error)
             raise Unavailable from error
 
     return guarded  # type: ignore[return-value]
+
+
+def _is_read_only(error: InternalError) -> bool:
+    cause = error.__cause__
+    return READ_ONLY in (getattr(cause, "sqlstate", None), getattr(cause, "pgcode", None))
 
 
 def username_field(model: type[AbstractBaseUser]) -> str:
@@ -222,12 +233,11 @@ class DatabaseStore(Store):
         with transaction.atomic(using=self._database(Session)):
             there = set(self._sessions.filter(id_hash__in=wanted).values_list("id_hash", flat=True))
             new = {id_hash: session for id_hash, session in wanted.items() if id_hash not in there}
-            self._sessions.bulk_create(
-                Session(
-                    id_hash=id_hash, user_id=session.user_id, expires=session.expires, state=session.state
-                )
-                for id_hash, session in new.items()
-            )
+            rows = [
+                Session(id_hash=id_hash, user_id=each.user_id, expires=each.expires, state=each.state)
+                for id_hash, each in new.items()
+            ]
+            self._sessions.bulk_create(rows, ignore_conflicts=True)
         return {session.session_id for session in new.values()}
 
     # Steps
