@@ -23,8 +23,9 @@ lint: $(VENV)/.dev
 	$(bin)/mypy toto_django
 	$(bin)/lint-imports
 
-bench: $(VENV)/.dev
+bench: $(VENV)/.dev  ## needs wrk; stores whose servers are missing are left out; ARGS=--quick for a short run
 	$(bin)/python -m benchmarks.run $(ARGS)
+	$(bin)/python -m benchmarks.stores $(ARGS)
 	$(bin)/python -m benchmarks.realtime
 
 clean:

@@ -1,23 +1,19 @@
 """One Django project with the same small work done by this app and by its peers.
 
-Settings, URLs and views in one module: BENCH_DATABASE is the path of the SQLite file.
+Settings, URLs and views in one module; BENCH_SETTINGS is a JSON object of the settings
+that differ: DATABASES, CACHES, TOTO.
 """
 
 import json
 import os
+import time
+from threading import Lock
 from typing import Any
 
 from django.conf import settings
 
 settings.configure(
     ALLOWED_HOSTS=["*"],
-    DATABASES={
-        "default": {
-            "ENGINE": "django.db.backends.sqlite3",
-            "NAME": os.environ["BENCH_DATABASE"],
-            "CONN_MAX_AGE": None,
-        }
-    },
     DEFAULT_AUTO_FIELD="django.db.models.BigAutoField",
     INSTALLED_APPS=[
         "django.contrib.contenttypes",
@@ -29,8 +25,8 @@ settings.configure(
     MIDDLEWARE=["toto_django.middleware.TotoMiddleware"],
     ROOT_URLCONF=__name__,
     SECRET_KEY="a constant for benchmarks",
-    TOTO={},
     USE_TZ=True,
+    **{"TOTO": {}, **json.loads(os.environ["BENCH_SETTINGS"])},
 )
 
 from django.core.wsgi import get_wsgi_application  # noqa: E402
@@ -40,6 +36,8 @@ from toto_django.asgi import get_asgi_application  # noqa: E402
 asgi = get_asgi_application()
 wsgi = get_wsgi_application()
 
+from django.db import transaction  # noqa: E402
+from django.db.backends.signals import connection_created  # noqa: E402
 from django.http import HttpRequest, JsonResponse  # noqa: E402
 from django.urls import include, path  # noqa: E402
 from django.views.decorators.csrf import csrf_exempt  # noqa: E402
@@ -51,10 +49,41 @@ from rest_framework.views import APIView  # noqa: E402
 
 from toto_django import method  # noqa: E402
 from toto_django.invocation import authenticated  # noqa: E402
+from toto_django.sessions import create_session  # noqa: E402
+
+
+class Tally:
+    """Counts in any thread."""
+
+    def __init__(self) -> None:
+        self.total = 0
+        self._lock = Lock()
+
+    def add(self) -> None:
+        with self._lock:
+            self.total += 1
+
+
+done, statements = Tally(), Tally()
+
+
+def _count_statements(connection: Any, **kwargs: Any) -> None:
+    """SQLite is in this process; the servers of the other databases count for themselves."""
+    if connection.vendor == "sqlite":
+        connection.execute_wrappers.append(_counted)
+
+
+def _counted(execute: Any, *args: Any) -> Any:
+    statements.add()
+    return execute(*args)
+
+
+connection_created.connect(_count_statements)
 
 
 def work(parameters: Any) -> dict[str, Any]:
     """What every peer computes."""
+    done.add()
     return {"sum": parameters["a"] + parameters["b"]}
 
 
@@ -72,6 +101,25 @@ async def coroutine(handler: Any, parameters: Any) -> dict[str, Any]:
 @authenticated
 def signed(handler: Any, parameters: Any) -> dict[str, Any]:
     return work(parameters)
+
+
+@method("bench.signed_coroutine")
+@authenticated
+async def signed_coroutine(handler: Any, parameters: Any) -> dict[str, Any]:
+    return work(parameters)
+
+
+@method("bench.figures")
+def figures(handler: Any, parameters: Any) -> dict[str, Any]:
+    """Of this process: how often it has worked, the seconds of CPU it took, its statements on SQLite."""
+    return {"done": done.total, "cpu": time.process_time(), "statements": statements.total}
+
+
+@method("bench.sessions")
+def make_sessions(handler: Any, parameters: Any) -> list[str]:
+    """The ids of new sessions of a user."""
+    with transaction.atomic():
+        return [create_session(parameters["user_id"]).session_id for _ in range(parameters["count"])]
 
 
 @csrf_exempt

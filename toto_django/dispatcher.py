@@ -194,6 +194,14 @@ def _invoked(method: Method, handler: Handler, parameters: Any) -> Answer | None
     """Run a plain function; None when it will answer later."""
     try:
         parameters = method.admit(handler, parameters)
+    except Exception as error:
+        return _failed(method, handler, error)
+    return _ran(method, handler, parameters)
+
+
+def _ran(method: Method, handler: Handler, parameters: Any) -> Answer | None:
+    """See _invoked; once the policies have let the call pass."""
+    try:
         with _transactions():
             value = method.function(handler, parameters)
     except (KeyboardInterrupt, SystemExit, asyncio.CancelledError):
@@ -234,8 +242,12 @@ async def _aanswer(method: Method, handler: Handler, call: Call, admitted: Admit
 async def _ainvoked_in_worker(
     method: Method, handler: Handler, call: Call, admitted: Admitted
 ) -> Answer | None:
-    """See _invoked; in a worker thread."""
-    job = asyncio.ensure_future(run_in_worker(_invoked, method, handler, call.parameters))
+    """See _invoked; only the function itself needs a worker thread."""
+    try:
+        parameters = await method.aadmit(handler, call.parameters)
+    except Exception as error:
+        return _failed(method, handler, error)
+    job = asyncio.ensure_future(run_in_worker(_ran, method, handler, parameters))
     try:
         answer = await asyncio.shield(job)
     except asyncio.CancelledError:
