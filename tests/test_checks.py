@@ -47,6 +47,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "MAX_PROPERTIES": [*NOT_NUMBERS, 0, -1, 1.5],
     "MAX_STATE": [*NOT_NUMBERS, 0, -1, 1.5],
     "THREADS": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MIDDLEWARE": ["a", [1], [""], True],
     "METHOD_TIMEOUT": ["1", True, [], float("nan"), float("inf"), 0, -1],
     "CHANNEL_LAYER": [None, "", 5, ["default"]],
     "EVENT_TIMEOUT": [*NOT_NUMBERS, 0, -1],
@@ -83,6 +84,7 @@ BAD_VALUES: dict[str, list[Any]] = {
 GOOD_VALUES: dict[str, list[Any]] = {
     "METHOD_MODULES": [[], ("tests.service.tree",)],
     "CODECS": [["json"], ("bson",), {"msgpack": {"use_bin_type": False}}],
+    "MIDDLEWARE": [None, [], ["toto_django.middleware.TotoMiddleware"]],
     "METHOD_TIMEOUT": [None, 0.5, 60],
     "CHANNEL_LAYER": ["other"],
     "EVENT_INIT_MODULES": [[], ("tests.service.events",)],
@@ -503,7 +505,7 @@ def test_settings_on_the_page_of_stores_are_silent(toto: Toto, settings: Any, ex
     given: dict[str, Any] = {}
     exec(example, given)
     settings.CACHES = given.get("CACHES", settings.CACHES)
-    toto(**given["TOTO"])
+    toto(**given.get("TOTO", {}))
     assert ids(checks.check_settings(None) + checks.check_stores(None)) == set()
 
 

@@ -1,7 +1,9 @@
 """The MongoDB store."""
 
 import asyncio
+import gc
 import time
+import warnings
 from collections.abc import Iterator, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from threading import Barrier
@@ -136,8 +138,11 @@ def test_server_that_is_not_there_is_unavailable_in_bounded_time() -> None:
     begun = time.monotonic()
     with pytest.raises(Unavailable):
         store.load_session("x" * 22)
-    with pytest.raises(Unavailable):
-        asyncio.run(store.aload_session("x" * 22))
+    with warnings.catch_warnings(action="ignore", category=ResourceWarning):
+        # A connection that pymongo is making while its client is closed keeps its socket open.
+        with pytest.raises(Unavailable):
+            asyncio.run(store.aload_session("x" * 22))
+        gc.collect()
     [warning] = store.check_server()
     assert warning.id == "toto_django.W031"
     assert time.monotonic() - begun < 2
