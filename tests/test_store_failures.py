@@ -177,6 +177,8 @@ def running(request: pytest.FixtureRequest) -> Iterator[Running]:
     case: Case
     command: Sequence[str]
     case, command = request.param
+    if case is MARIADB:
+        pytest.importorskip("MySQLdb", reason="mysqlclient is missing (the extra mysql)")
     with case.server() as server, Application(case.stores(server), command) as application:
         yield Running(case, server, application)
 

@@ -10,8 +10,8 @@ from types import TracebackType
 from typing import Any, ClassVar, Self
 from urllib.parse import urlsplit, urlunsplit
 
-import MySQLdb
 import psycopg
+import pytest
 from psycopg import sql
 from pymongo import MongoClient
 from redis import Redis
@@ -99,7 +99,8 @@ class MySQL(SQL):
         self.name = name
         self.key = key
         self.url = f"mysql://root@127.0.0.1:3306/{name}"
-        self.connection = MySQLdb.connect(host="127.0.0.1", user="root", charset="utf8mb4", autocommit=True)
+        driver = pytest.importorskip("MySQLdb", reason="mysqlclient is missing (the extra mysql)")
+        self.connection = driver.connect(host="127.0.0.1", user="root", charset="utf8mb4", autocommit=True)
         self.execute(f"CREATE DATABASE `{name}` CHARACTER SET utf8mb4 COLLATE {collation}")
         self.connection.select_db(name)
         key_type = "binary(16)" if key == "binary" else "int unsigned"
