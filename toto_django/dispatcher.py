@@ -15,12 +15,13 @@ from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.db import connections, transaction
 
 from toto_django.conf import settings
-from toto_django.exceptions import ServerError, TimedOut, TotoException
+from toto_django.exceptions import ServerError, TimedOut, TotoException, Unavailable
 from toto_django.exchange import Exchange
 from toto_django.handler import Handler
 from toto_django.messages import ABSENT, NOTHING, Answer, Call, Result, as_member
 from toto_django.registry import Method, registry
 from toto_django.signals import aemit, emit, method_finished, method_started
+from toto_django.waiting import begin_waiting, end_waiting
 from toto_django.workers import run_in_worker
 
 __all__ = ["abatch", "acall", "batch", "call"]
@@ -262,7 +263,15 @@ async def _aawaited(method: Method, handler: Handler) -> Answer:
     """Wait for a method that answers later; HEAD does not (docs/protocol.md 2.3)."""
     if handler.headers_only:
         return NOTHING
-    answer = await handler.reply.wait()
+
+    def leave() -> None:
+        handler.reply.give(Result.of_exception(Unavailable()))
+
+    begin_waiting(leave)
+    try:
+        answer = await handler.reply.wait()
+    finally:
+        end_waiting(leave)
     return method.finish(handler, answer) if isinstance(answer, Result) else answer
 
 

@@ -8,11 +8,12 @@ from typing import Any
 
 from toto_django.connection import Connection
 from toto_django.events import EventManager, Registration
-from toto_django.exceptions import ServerError, TimedOut
+from toto_django.exceptions import ServerError, TimedOut, Unavailable
 from toto_django.exchange import Exchange
 from toto_django.messages import ABSENT, Redirect, Result, error_to_wire
 from toto_django.reply import Reply
 from toto_django.sessions import Session
+from toto_django.waiting import begin_waiting, end_waiting
 
 __all__ = ["Handler"]
 
@@ -147,7 +148,10 @@ class Handler:
         EventManager.instance().remove_handler(registration)
 
     async def wait_event(self, name: str, timeout: float | None = None) -> Any:
-        """The payload of the next event of this name. Raises TimedOut after ``timeout`` seconds."""
+        """The payload of the next event of this name.
+
+        Raises TimedOut after ``timeout`` seconds, Unavailable when the server ends.
+        """
         manager, loop = EventManager.instance(), asyncio.get_running_loop()
         arrived: asyncio.Future[Any] = loop.create_future()
 
@@ -155,7 +159,12 @@ class Handler:
             if not arrived.done():
                 arrived.set_result(args)
 
+        def leave() -> None:
+            if not arrived.done():
+                arrived.set_exception(Unavailable())
+
         registration, joined = manager.add(name, arrive, persist=False, loop=loop)
+        begin_waiting(leave)
         try:
             async with asyncio.timeout(timeout):
                 if joined is not None:
@@ -165,6 +174,7 @@ class Handler:
         except TimeoutError:
             raise TimedOut from None
         finally:
+            end_waiting(leave)
             manager.remove_handler(registration)
 
     def keep_registration(self, registration: Registration) -> None:

@@ -1,0 +1,1 @@
+"""``manage.py toto`` in real processes."""
