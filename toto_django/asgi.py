@@ -5,17 +5,16 @@ requests, and bounds bodies before they are read.
 """
 
 import asyncio
-import itertools
+import logging
 import re
 from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from concurrent.futures import Future, ThreadPoolExecutor
-from contextlib import contextmanager, suppress
+from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
 from http import HTTPStatus
 from typing import Any, TypeVar
 
 import django
-from asgiref.sync import SyncToAsync, ThreadSensitiveContext, sync_to_async
+from asgiref.sync import SyncToAsync, sync_to_async
 from django.conf import settings as django_settings
 from django.core.cache import close_caches
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -24,7 +23,7 @@ from django.core.signals import request_finished, request_started
 from django.db import close_old_connections, reset_queries
 from django.dispatch import Signal
 from django.http import HttpResponseBadRequest
-from django.urls import Resolver404, ResolverMatch, resolve, set_script_prefix
+from django.urls import Resolver404, ResolverMatch, URLResolver, get_resolver, set_script_prefix, set_urlconf
 from django.utils.log import log_response
 from django.utils.module_loading import import_string
 
@@ -33,8 +32,11 @@ from toto_django.consumers import TotoConsumer
 from toto_django.middleware import mount_prefix
 from toto_django.requests import CallRequest, path_info
 from toto_django.routing import SOCKET_PATH
+from toto_django.threads import SharedThreads
 
 __all__ = ["ASGIApplication", "CallHandler", "get_asgi_application"]
+
+logger = logging.getLogger("django.request")
 
 NOT_FOUND = 4404
 WATCH_SECONDS = 0.1
@@ -64,7 +66,8 @@ class ASGIApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             script_name = get_script_prefix(scope)
-            match = _call_match(django_settings.ROOT_URLCONF, path_info(scope["path"], script_name))
+            resolver = get_resolver(django_settings.ROOT_URLCONF)
+            match = _call_match(resolver, path_info(scope["path"], script_name))
             if match is not None:
                 await self.calls.answer(scope, receive, send, script_name, match)
             else:
@@ -102,11 +105,11 @@ async def _lifespan(receive: Receive, send: Send) -> None:
 
 
 @lru_cache(maxsize=KNOWN_PATHS)
-def _call_match(urlconf: str, path: str) -> ResolverMatch | None:
+def _call_match(resolver: URLResolver, path: str) -> ResolverMatch | None:
     """The dispatch view, found for a path; None for a path that is no call's."""
     with suppress(Resolver404):
-        match = resolve(path, urlconf)
-        if match.view_name == "toto_django:dispatch":
+        match = resolver.resolve(path)
+        if match.url_name == "dispatch" and match.app_names[-1:] == ["toto_django"]:
             return match
     return None
 
@@ -126,11 +129,12 @@ class CallHandler(ASGIHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.threads = _shared_threads(_call_middleware())
+        self.threads = SharedThreads(0 if _has_synchronous_only(_call_middleware()) else settings.THREADS)
 
     def load_middleware(self, is_async: bool = False) -> None:
         """TOTO["MIDDLEWARE"], or the project's where that is not given."""
-        with _middleware_setting(_call_middleware()):
+        given = settings.MIDDLEWARE
+        with nullcontext() if given is None else _middleware_setting(given):
             super().load_middleware(is_async)
 
     async def answer(
@@ -141,17 +145,15 @@ class CallHandler(ASGIHandler):
             body = await _read(scope, receive)
         except ConnectionResetError:
             return
-        if self.threads is None:
-            async with ThreadSensitiveContext():
-                await self._answer(scope, body, receive, send, script_name, match)
-            return
-        thread = next(self.threads)
-        token = SyncToAsync.thread_sensitive_context.set(thread.context)
+        turn = self.threads.begin()
+        token = SyncToAsync.thread_sensitive_context.set(turn.context)
         try:
             await self._answer(scope, body, receive, send, script_name, match)
         finally:
             SyncToAsync.thread_sensitive_context.reset(token)
-            thread.clean_up()
+            self.threads.end(turn)
+            if script_name:
+                set_script_prefix("/")
 
     async def _answer(
         self,
@@ -169,10 +171,13 @@ class CallHandler(ASGIHandler):
         try:
             request = CallRequest(scope, body, script_name, match)
         except UnicodeDecodeError:
+            logger.warning("Bad Request (UnicodeDecodeError)", exc_info=True, extra={"status_code": 400})
             response: Response = HttpResponseBadRequest()
             await self.send_response(response, send)
         else:
             response = await _unless_left(receive, self._respond(request, send))
+            if hasattr(request, "urlconf"):
+                set_urlconf(None)
         if response is None:
             if _is_listened_to(request_finished):
                 await request_finished.asend(sender=type(self))
@@ -191,7 +196,11 @@ class CallHandler(ASGIHandler):
             )
         response._handler_class = type(self)
         if response.streaming:
-            await self.send_response(response, send)
+            try:
+                await self.send_response(response, send)
+            except BaseException:
+                _close(response)
+                raise
             return response
         headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
         headers += [
@@ -206,11 +215,15 @@ class CallHandler(ASGIHandler):
 
         Not where middleware looks at views, or has changed the path or the URLconf.
         """
-        is_known = isinstance(request, CallRequest) and request.path_info == request.call_path
-        if not is_known or hasattr(request, "urlconf") or self._view_middleware:
+        match = request.call_match if isinstance(request, CallRequest) else None
+        if match is None or self._view_middleware or _is_moved(request):
             return await super()._get_response_async(request)  # type: ignore[misc]
-        match = request.resolver_match = request.call_match
+        request.resolver_match = match
         return await match.func(request, *match.args, **match.kwargs)
+
+
+def _is_moved(request: CallRequest) -> bool:
+    return request.path_info != request.call_path or hasattr(request, "urlconf")
 
 
 def _is_listened_to(signal: Signal) -> bool:
@@ -266,7 +279,7 @@ def _of_client(message: Message) -> Message:
 def _declared_length(scope: Scope) -> int:
     for name, value in scope["headers"]:
         if name == b"content-length" and value.isdigit():
-            return int(value)
+            return int(value[:20])
     return 0
 
 
@@ -274,10 +287,13 @@ async def _unless_left(receive: Receive, answer: Coroutine[Any, Any, T]) -> T | 
     """What is awaited, or None when the client leaves before it is there."""
     loop, task = asyncio.get_running_loop(), asyncio.current_task()
     watch: asyncio.Task[None] | None = None
+    has_left = False
 
     async def cancel_when_left() -> None:
+        nonlocal has_left
         while (await receive())["type"] != "http.disconnect":
-            """The rest of a body that was too long."""
+            await asyncio.sleep(0)  # The rest of a body that was too long: others have their turns.
+        has_left = True
         task.cancel()  # type: ignore[union-attr]
 
     def begin() -> None:
@@ -286,9 +302,11 @@ async def _unless_left(receive: Receive, answer: Coroutine[Any, Any, T]) -> T | 
 
     timer = loop.call_later(WATCH_SECONDS, begin)
     try:
-        return await answer
+        result = await answer
+        if has_left:
+            task.uncancel()  # type: ignore[union-attr]
+        return result
     except asyncio.CancelledError:
-        has_left = watch is not None and watch.done() and not watch.cancelled()
         if not has_left or task.uncancel():  # type: ignore[union-attr]
             raise
         return None
@@ -298,43 +316,9 @@ async def _unless_left(receive: Receive, answer: Coroutine[Any, Any, T]) -> T | 
             watch.cancel()
 
 
-# Threads
-
-
-class _Thread(ThreadPoolExecutor):
-    """One thread that calls share; it knows whether it has been used since it was cleaned up."""
-
-    def __init__(self) -> None:
-        super().__init__(1, thread_name_prefix="toto-asgi")
-        self.is_used = False
-        self.context = ThreadSensitiveContext()
-        SyncToAsync.context_to_thread_executor[self.context] = self
-
-    def submit(self, function: Callable[..., T], /, *args: Any, **kwargs: Any) -> Future[T]:
-        self.is_used = True
-        return super().submit(function, *args, **kwargs)
-
-    def clean_up(self) -> None:
-        if self.is_used:
-            self.is_used = False
-            super().submit(_keep_house)
-
-
-def _keep_house() -> None:
-    reset_queries()
-    close_caches()
-    close_old_connections()
-
-
-def _shared_threads(middleware: Sequence[str]) -> Iterator[_Thread] | None:
-    """Threads for the synchronous work around calls, in turn.
-
-    None where each call needs its own: a middleware that is synchronous only waits in its
-    thread for the answer.
-    """
-    if not all(getattr(import_string(path), "async_capable", False) for path in middleware):
-        return None
-    return itertools.cycle([_Thread() for _ in range(settings.THREADS)])
+def _has_synchronous_only(middleware: Sequence[str]) -> bool:
+    """One that waits in its thread for the answer, and so needs that for itself."""
+    return not all(getattr(import_string(path), "async_capable", False) for path in middleware)
 
 
 def _call_middleware() -> Sequence[str]:

@@ -67,7 +67,7 @@ def _begin(request: HttpRequest) -> None:
         ),
         make_response=_make_response,
     )
-    if isinstance(request, CallRequest):
+    if isinstance(request, CallRequest) and request.path_info == request.call_path:
         return  # It has been resolved.
     with_slash = f"{request.path_info}/"
     if with_slash == mount_prefix(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix()):

@@ -1,8 +1,9 @@
 """An HttpRequest for calls under ASGI: what few look at is built when somebody does."""
 
 import io
-from typing import Any, TypeVar
+from typing import Any, TypeGuard, TypeVar
 
+from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpRequest
 from django.urls import ResolverMatch
@@ -23,7 +24,7 @@ HEADERS = {
 
 def header(request: HttpRequest, key: str, missing: T) -> str | T:
     """The value of a header by its key in META, one of HEADERS."""
-    headers = request.raw_headers if isinstance(request, CallRequest) else None
+    headers = request.raw_headers if _is_as_sent(request) else None
     if headers is None:
         given: str | T = request.META.get(key, missing)
         return given
@@ -33,10 +34,13 @@ def header(request: HttpRequest, key: str, missing: T) -> str | T:
 
 def query_string(request: HttpRequest) -> str:
     """Without its question mark."""
-    query: str = (
-        request.query_string if isinstance(request, CallRequest) else request.META.get("QUERY_STRING", "")
-    )
+    query: str = request.query_string if _is_as_sent(request) else request.META.get("QUERY_STRING", "")
     return query
+
+
+def _is_as_sent(request: HttpRequest) -> TypeGuard["CallRequest"]:
+    """Nobody has looked at META, and so nobody has changed it."""
+    return isinstance(request, CallRequest) and "META" not in vars(request)
 
 
 def _later(name: str) -> Any:
@@ -46,6 +50,9 @@ def _later(name: str) -> Any:
 
 class CallRequest(ASGIRequest):
     """The body is in memory already; META, and all that Django makes of it, comes later or never."""
+
+    call_match: ResolverMatch | None = None
+    """The dispatch view, where the request itself knows it: it is not copied."""
 
     def __init__(
         self, scope: dict[str, Any], body: bytes | None, script_name: str, match: ResolverMatch
@@ -63,6 +70,9 @@ class CallRequest(ASGIRequest):
         self._read_started = False
         if body is not None:
             self._body = body
+
+    def __getstate__(self) -> dict[str, Any]:
+        return {name: value for name, value in vars(self).items() if name != "call_match"}
 
     @property
     def has_files(self) -> bool:
@@ -90,7 +100,18 @@ class CallRequest(ASGIRequest):
     content_params = _later("content_params")
     _encoding = _later("encoding")
 
-    _stream: Any = cached_property(lambda request: io.BytesIO(getattr(request, "_body", b"")))
+    _stream: Any = cached_property(
+        lambda request: io.BytesIO(request._body) if hasattr(request, "_body") else _TooLong()
+    )
+
+
+class _TooLong(io.BytesIO):
+    """In place of a body that was not read."""
+
+    def read(self, *args: Any) -> bytes:
+        raise RequestDataTooBig("The body is larger than MAX_BODY.")
+
+    readline = seek = read  # type: ignore[assignment]
 
 
 def path_info(path: str, script_name: str) -> str:

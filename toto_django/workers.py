@@ -12,6 +12,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, ParamSpec, TypeVar
 
 from asgiref.sync import AsyncToSync, sync_to_async
+from django.core.cache import close_caches
 from django.db import close_old_connections
 
 from toto_django.conf import settings
@@ -47,4 +48,5 @@ def with_fresh_connections(function: Callable[..., Any], /, *args: Any, **kwargs
     try:
         return function(*args, **kwargs)
     finally:
+        close_caches()
         close_old_connections()
