@@ -270,6 +270,8 @@ def test_service_manager_is_notified(operator: Operator) -> None:
 SCRIPT = """
 from toto_django.server import TotoServer
 
+pytestmark = pytest.mark.server
+
 TotoServer("toto.conf", session_ttl=1, anon_session_ttl=1, session_renew=1, use_web_sockets=False).run()
 """
 FILE = """

@@ -15,6 +15,8 @@ from tests.server.daemon import Operator, fetched
 from toto_django.server.operating import status_lines
 from toto_django.server.problems import NotRunning
 
+pytestmark = pytest.mark.server
+
 UNAVAILABLE = {"error": {"code": 1104, "value": "Temporarily unavailable"}}
 
 
