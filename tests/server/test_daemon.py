@@ -20,6 +20,8 @@ from tests.realtime import Waiting, until
 from tests.server.daemon import Operator, fetched
 from toto_django.server.operating import status_lines
 
+pytestmark = pytest.mark.server
+
 WARNING = "Warning: Events stay in their process: CHANNEL_LAYERS has no layer that processes share.\n"
 
 
@@ -269,8 +271,6 @@ def test_service_manager_is_notified(operator: Operator) -> None:
 
 SCRIPT = """
 from toto_django.server import TotoServer
-
-pytestmark = pytest.mark.server
 
 TotoServer("toto.conf", session_ttl=1, anon_session_ttl=1, session_renew=1, use_web_sockets=False).run()
 """

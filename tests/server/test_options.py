@@ -16,8 +16,6 @@ from toto_django.server.files import read_options
 from toto_django.server.options import ACTIONS, OPTIONS, action_of, check, overridden, without_effect
 from toto_django.server.problems import OptionProblem
 
-pytestmark = pytest.mark.server
-
 Toto = Callable[..., None]
 
 OF_TOTO = """

@@ -9,8 +9,6 @@ import pytest
 
 from toto_django.server.process import _answer
 
-pytestmark = pytest.mark.server
-
 
 def answered(path: str) -> tuple[int, Mapping[bytes, bytes], Any]:
     sent: list[Any] = []
