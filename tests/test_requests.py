@@ -12,7 +12,7 @@ from django.core.files.uploadhandler import MemoryFileUploadHandler
 from django.core.handlers.asgi import ASGIRequest, get_script_prefix
 from django.test import override_settings
 from django.urls import resolve
-from hypothesis import given
+from hypothesis import given, reject
 from hypothesis import strategies as st
 from rest_framework.parsers import FormParser, JSONParser, MultiPartParser
 from rest_framework.request import Request
@@ -149,7 +149,10 @@ def test_every_look_in_any_order_is_as_at_djangos(
 ) -> None:
     with override_settings(FORCE_SCRIPT_NAME=forced, ALLOWED_HOSTS=hosts):
         ours, theirs = call_request(copy.deepcopy(scope), body), ASGIRequest(scope, io.BytesIO(body))
-        assert theirs.body == body
+        try:
+            assert theirs.body == body
+        except ValueError:
+            reject()  # Older Djangos fail at a Content-Length that is no number.
         for name in order:
             assert seen(LOOKS[name], ours) == seen(LOOKS[name], theirs), name
 
