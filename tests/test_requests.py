@@ -6,6 +6,7 @@ import pickle
 from collections.abc import Callable
 from typing import Any
 
+import django
 import pytest
 from django.core.exceptions import RequestDataTooBig
 from django.core.files.uploadhandler import MemoryFileUploadHandler
@@ -152,7 +153,9 @@ def test_every_look_in_any_order_is_as_at_djangos(
         try:
             assert theirs.body == body
         except ValueError:
-            reject()  # Older Djangos fail at a Content-Length that is no number.
+            reject()  # Older Djangos fail at a Content-Length that is no number,
+        if django.VERSION < (6, 1) and ours.path_info != theirs.path_info:
+            reject()  # and cut a script name off whatever begins with it.
         for name in order:
             assert seen(LOOKS[name], ours) == seen(LOOKS[name], theirs), name
 
