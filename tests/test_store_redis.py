@@ -12,7 +12,7 @@ from django_redis import get_redis_connection
 from django_redis.pool import ConnectionFactory as PlainFactory
 from redis import Redis
 
-from tests.servers.base import needs
+from tests.servers.base import free_port, needs
 from tests.servers.redis import RedisServer
 from tests.store_contract import StoreContract, soon
 from toto_django.exceptions import UserIDExists
@@ -63,7 +63,10 @@ class ClusterNode(RedisServer):
     """A cluster of one: it has every slot, and refuses commands whose keys are in several."""
 
     def _command(self) -> Sequence[str]:
-        return (*super()._command(), "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf")
+        return (
+            *(*super()._command(), "--cluster-enabled", "yes", "--cluster-config-file", "nodes.conf"),
+            *("--cluster-port", str(free_port())),
+        )
 
     def _answers(self) -> bool:
         if not super()._answers():

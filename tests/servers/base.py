@@ -17,7 +17,7 @@ from typing import Any, ClassVar, Self
 
 import pytest
 
-__all__ = ["Server", "needs"]
+__all__ = ["Server", "free_port", "needs"]
 
 PATIENCE = 30
 """Seconds within which a server has to answer."""
@@ -36,7 +36,7 @@ class Server(ABC):
     """Who runs it where the tests run as root; None for root."""
 
     def __init__(self) -> None:
-        self.port = _free_port()
+        self.port = free_port()
         self.process: subprocess.Popen[bytes] | None = None
         self._directory = tempfile.TemporaryDirectory(prefix="toto_server_")
         try:
@@ -168,7 +168,7 @@ def found(name: str, *folders: Path) -> str | None:
     )
 
 
-def _free_port() -> int:
+def free_port() -> int:
     while True:
         port = random.choice(PORTS)
         with socket.socket() as probe:
