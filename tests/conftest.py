@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable, Generator, Iterator
 from typing import Any
 
+import hypothesis
 import pytest
 from pymongo import MongoClient
 from pymongo.errors import PyMongoError
@@ -14,6 +15,10 @@ from tests.service import settings as service_settings
 from toto_django.registry import Function, Method, registry
 
 Register = Callable[..., Method]
+
+# How long an example takes depends on who else uses the machine. In CI the same ones are tried each time.
+hypothesis.settings.register_profile("toto", deadline=None, derandomize="CI" in os.environ)
+hypothesis.settings.load_profile("toto")
 
 
 def pytest_addoption(parser: pytest.Parser) -> None:
