@@ -34,7 +34,7 @@ from toto_django.requests import CallRequest, path_info
 from toto_django.routing import SOCKET_PATH
 from toto_django.threads import SharedThreads
 
-__all__ = ["ASGIApplication", "CallHandler", "get_asgi_application"]
+__all__ = ["ASGIApplication", "CallHandler", "call_match", "get_asgi_application"]
 
 logger = logging.getLogger("django.request")
 
@@ -66,8 +66,7 @@ class ASGIApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             script_name = get_script_prefix(scope)
-            resolver = get_resolver(django_settings.ROOT_URLCONF)
-            match = _call_match(resolver, path_info(scope["path"], script_name))
+            match = call_match(scope, script_name)
             if match is not None:
                 await self.calls.answer(scope, receive, send, script_name, match)
             else:
@@ -102,6 +101,12 @@ async def _lifespan(receive: Receive, send: Send) -> None:
         await send({"type": f"{kind}.complete"})
         if kind == "lifespan.shutdown":
             return
+
+
+def call_match(scope: Mapping[str, Any], script_name: str) -> ResolverMatch | None:
+    """The dispatch view, found for a request below this prefix; None for one that is no call."""
+    resolver = get_resolver(django_settings.ROOT_URLCONF)
+    return _call_match(resolver, path_info(scope["path"], script_name))
 
 
 @lru_cache(maxsize=KNOWN_PATHS)

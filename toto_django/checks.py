@@ -17,6 +17,7 @@ from django.utils.module_loading import import_string
 from toto_django.codecs import codec_for
 from toto_django.conf import Settings, settings
 from toto_django.health import PATIENCE, in_thread
+from toto_django.hub import is_in_memory
 from toto_django.middleware import TotoMiddleware
 from toto_django.registry import registry
 from toto_django.stores import Store, get_store
@@ -39,7 +40,6 @@ __all__ = [
 
 MIDDLEWARE = f"{TotoMiddleware.__module__}.{TotoMiddleware.__qualname__}"
 ENCODING_MIDDLEWARE = "django.middleware.gzip.GZipMiddleware"
-MEMORY_LAYER = "channels.layers.InMemoryChannelLayer"
 SAFE_CAPACITY = 1000
 Apps = Sequence[AppConfig] | None
 
@@ -315,7 +315,7 @@ def _redis_warnings(config: dict[str, Any]) -> Iterator[CheckMessage]:
 def check_real_time_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
     """Events that stay in one process (W023), middleware that takes a thread for each request (W024)."""
     messages: list[CheckMessage] = []
-    if str(_channel_layer().get("BACKEND", MEMORY_LAYER)) == MEMORY_LAYER:
+    if Settings.invalid() or is_in_memory():
         text = "The channel layer is in memory: events do not leave their process."
         hint = "Several processes need channels_redis.core.RedisChannelLayer."
         messages.append(Warning(text, hint=hint, id="toto_django.W023"))

@@ -23,7 +23,7 @@ from toto_django.conf import settings
 from toto_django.exceptions import Unavailable
 from toto_django.serializers import unpack
 
-__all__ = ["Hub", "group_name"]
+__all__ = ["Hub", "group_name", "is_in_memory"]
 
 T = TypeVar("T")
 Receiver = Callable[[str, Any], None]
@@ -31,6 +31,7 @@ Receiver = Callable[[str, Any], None]
 logger = logging.getLogger("toto_django")
 
 MESSAGE_TYPE = "toto.event"
+MEMORY_LAYER = "channels.layers.InMemoryChannelLayer"
 OFFER_SECONDS = (0.05, 0.15, 0.3)
 """How long processes may take to offer themselves for an event sent to one; more only while none has."""
 RETRY_SECONDS = 0.1
@@ -48,6 +49,12 @@ MEMORY_CAPACITY = 10_000
 def group_name(event: str) -> str:
     """Any event name as a group name of Channels: ASCII, short."""
     return f"toto.{hashlib.sha256(event.encode('utf-8', 'surrogatepass')).hexdigest()[:40]}"
+
+
+def is_in_memory() -> bool:
+    """Events stay in their process: CHANNEL_LAYERS has no layer that processes share."""
+    layer = channel_layers.configs.get(settings.CHANNEL_LAYER, {})
+    return str(layer.get("BACKEND", MEMORY_LAYER)) == MEMORY_LAYER
 
 
 def _make_layer() -> Any:

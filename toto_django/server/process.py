@@ -16,10 +16,10 @@ from typing import Any
 import django
 import uvicorn
 from django.conf import settings as django_settings
-from django.urls import Resolver404, resolve
+from django.core.handlers.asgi import get_script_prefix
 from django.utils.module_loading import import_string
 
-from toto_django.asgi import get_asgi_application
+from toto_django.asgi import call_match, get_asgi_application
 from toto_django.checks import check_methods
 from toto_django.codecs import JSON, codec_for
 from toto_django.exceptions import RequestError, Unavailable
@@ -206,7 +206,7 @@ async def _answer(scope: Mapping[str, Any], send: Callable[[Any], Awaitable[None
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    status = 200 if _is_call(scope) else 503
+    status = 503 if call_match(scope, get_script_prefix(scope)) is None else 200
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -217,13 +217,6 @@ def _codec(scope: Mapping[str, Any]) -> Any:
         return codec_for(content_type) if scope["method"] == "POST" else JSON
     except RequestError:
         return JSON
-
-
-def _is_call(scope: Mapping[str, Any]) -> bool:
-    try:
-        return resolve(scope["path"]).view_name == "toto_django:dispatch"
-    except Resolver404:
-        return False
 
 
 if __name__ == "__main__":

@@ -11,9 +11,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-from django.conf import settings as django_settings
-
-from toto_django.conf import settings
+from toto_django.hub import is_in_memory
 from toto_django.server import arguments, operating
 from toto_django.server.files import read_options
 from toto_django.server.listeners import listen, process_count
@@ -24,8 +22,6 @@ from toto_django.server.problems import NotRunning, ServerProblem
 from toto_django.server.supervisor import Supervisor
 
 __all__ = ["TotoServer"]
-
-MEMORY_LAYER = "channels.layers.InMemoryChannelLayer"
 
 
 class TotoServer:
@@ -108,7 +104,7 @@ class TotoServer:
         if options["autoreload"] and self.action:
             raise ServerProblem("autoreload is for the foreground.")
         warnings = without_effect(self.given)
-        if process_count(options["processes"]) > 1 and _events_stay():
+        if process_count(options["processes"]) > 1 and is_in_memory():
             warnings.append("Events stay in their process: CHANNEL_LAYERS has no layer that processes share.")
         for warning in warnings:
             print(f"Warning: {warning}", file=sys.stderr)
@@ -167,9 +163,3 @@ def _refusals() -> Iterator[None]:
         yield
     except OSError as error:
         raise ServerProblem(f"{error.filename or 'The system'}: {error.strerror}.") from error
-
-
-def _events_stay() -> bool:
-    layers = getattr(django_settings, "CHANNEL_LAYERS", {})
-    backend: str = layers.get(settings.CHANNEL_LAYER, {}).get("BACKEND", MEMORY_LAYER)
-    return backend == MEMORY_LAYER

@@ -384,12 +384,7 @@ def _scan(cursor: int, pattern: bytes, client: Any) -> Any:
 
 def _packed(record: SessionRecord) -> bytes:
     user_id = record.user_id.encode("utf-8", "surrogatepass")
-    return b"".join(
-        (
-            *(_version(record.version), _expiry(record.expires)),
-            *(len(user_id).to_bytes(2, "big"), user_id, record.state),
-        )
-    )
+    return HEADER.pack(record.version, record.expires, len(user_id)) + user_id + record.state
 
 
 def _unpacked(session_id: str, value: bytes) -> SessionRecord:
@@ -432,6 +427,5 @@ def _literal(key: bytes) -> bytes:
 
 
 def _is_across_slots(error: RedisError) -> bool:
-    """A cluster's refusal of keys that it keeps apart: its own, or the cluster client's."""
-    text = str(error)
-    return text.startswith("CROSSSLOT") or "slot" in text
+    """A cluster's refusal of keys that it keeps apart (CROSSSLOT), or the cluster client's."""
+    return "slot" in str(error).lower()
