@@ -5,20 +5,19 @@ script. Versions are random, so that a command sent again after a lost answer fi
 own work and reports it done. The keys, after the prefix:
 
 - ``account:<user id>``: a hash of password, is_active and ``p:<name>`` for each property, in JSON
-- ``session:<hash of the id>``: a string (see `HEADER`) that expires with its session
+- ``session:<hash of the id>``: a string (see `redis_layout`) that expires with its session
 - ``sessions:<user id>``: the hashes of an account's sessions, sorted by their expiry; it goes a
   day after the last of them
 """
 
 import re
-import struct
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import replace
 from functools import partial
 from math import ceil
 from secrets import randbits, token_hex
-from typing import Any, Final, cast
+from typing import Any, cast
 
 from django.conf import settings as django_settings
 from django.core.cache import caches
@@ -35,6 +34,19 @@ from toto_django.exceptions import UserIDExists
 from toto_django.loops import PerLoop
 from toto_django.stores.base import AccountRecord, Conflict, Gone, SessionRecord, known_options
 from toto_django.stores.ids import hashed_session_id, new_session_id
+from toto_django.stores.redis_layout import (
+    CHANGE_PROPERTIES,
+    CREATE_ACCOUNT,
+    DELETE_SESSION,
+    INDEX_SESSION,
+    RENEW_SESSION,
+    REPLACE_HASH,
+    SWAP_STATE,
+    expiry_bytes,
+    packed,
+    unpacked,
+    version_bytes,
+)
 from toto_django.stores.stepwise import Steps, StepwiseStore
 
 __all__ = ["RedisStore"]
@@ -49,60 +61,6 @@ TIMEOUT, LONGEST_TIMEOUT = 5, 30
 """Seconds that a call waits for Redis where nothing is said, and that it should wait at most."""
 SHARED_PARAMETERS = {"username", "password", "socket_connect_timeout", "health_check_interval", "client_name"}
 """What django-redis gives its connections and asynchronous ones take too; the rest is in the URL."""
-HEADER: Final = struct.Struct(">QdH")
-"""A session as it is kept: version, expiry, length of the user id; then the user id and the state."""
-
-CREATE_ACCOUNT: Final = """
-if redis.call('EXISTS', KEYS[1]) == 1 then
-  return redis.call('HGET', KEYS[1], 'creation') == ARGV[1] and 1 or 0
-end
-redis.call('HSET', KEYS[1], 'creation', ARGV[1])
-for i = 2, #ARGV, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-return 1
-"""
-REPLACE_HASH: Final = """
-local password = redis.call('HGET', KEYS[1], 'password')
-if not password then return 0 end
-if ARGV[2] and password ~= ARGV[2] and password ~= ARGV[1] then return 0 end
-redis.call('HSET', KEYS[1], 'password', ARGV[1])
-return 1
-"""
-CHANGE_PROPERTIES: Final = """
-if redis.call('EXISTS', KEYS[1]) == 0 then return 0 end
-local count = tonumber(ARGV[1])
-for i = 2, 2 * count, 2 do redis.call('HSET', KEYS[1], ARGV[i], ARGV[i + 1]) end
-for i = 2 * count + 2, #ARGV do redis.call('HDEL', KEYS[1], ARGV[i]) end
-return 1
-"""
-SWAP_STATE: Final = """
-local kept = redis.call('GET', KEYS[1])
-if not kept or struct.unpack('>d', kept, 9) <= struct.unpack('>d', ARGV[4]) then return 'gone' end
-local version = string.sub(kept, 1, 8)
-if version == ARGV[2] then return 'done' end
-if version ~= ARGV[1] then return 'conflict' end
-local owner = string.sub(kept, 9, 18 + struct.unpack('>H', kept, 17))
-redis.call('SET', KEYS[1], ARGV[2] .. owner .. ARGV[3], 'KEEPTTL')
-return 'done'
-"""
-RENEW_SESSION: Final = """
-local kept = redis.call('GETRANGE', KEYS[1], 8, 15)
-if #kept == 0 or struct.unpack('>d', kept) <= struct.unpack('>d', ARGV[3]) then return 0 end
-if struct.unpack('>d', kept) < struct.unpack('>d', ARGV[1]) then
-  redis.call('SETRANGE', KEYS[1], 8, ARGV[1])
-  redis.call('PEXPIREAT', KEYS[1], ARGV[2])
-end
-return 1
-"""
-DELETE_SESSION: Final = """
-local kept = redis.call('GET', KEYS[1])
-if not kept then return false end
-redis.call('DEL', KEYS[1])
-return string.sub(kept, 19, 18 + struct.unpack('>H', kept, 17))
-"""
-INDEX_SESSION: Final = """
-redis.call('ZADD', KEYS[1], 'GT', ARGV[1], ARGV[2])
-if redis.call('PTTL', KEYS[1]) < tonumber(ARGV[3]) then redis.call('PEXPIRE', KEYS[1], ARGV[3]) end
-"""
 
 
 class RedisStore(StepwiseStore):
@@ -253,7 +211,7 @@ class RedisStore(StepwiseStore):
 
     def _create_session(self, user_id: str, expires: float, state: bytes) -> Steps[SessionRecord]:
         record = SessionRecord(new_session_id(), user_id, expires, state, randbits(64))
-        key, value = self._session_key(record.session_id), _packed(record)
+        key, value = self._session_key(record.session_id), packed(record)
         yield lambda client: client.set(key, value, pxat=_milliseconds(expires))
         if user_id:
             yield lambda client: client.eval(*self._indexing(record))
@@ -264,7 +222,7 @@ class RedisStore(StepwiseStore):
             (
                 "SET",
                 self._session_key(each.session_id),
-                _packed(each),
+                packed(each),
                 "PXAT",
                 _milliseconds(each.expires),
                 "NX",
@@ -282,7 +240,7 @@ class RedisStore(StepwiseStore):
         now = time.time()
         found = {}
         for session_id, value in zip(by_key.values(), values, strict=True):
-            record = value and _unpacked(session_id, value)
+            record = value and unpacked(session_id, value)
             if record and record.expires > now:
                 found[session_id] = record
         return found
@@ -302,7 +260,7 @@ class RedisStore(StepwiseStore):
 
     def _swap_state(self, record: SessionRecord, state: bytes) -> Steps[SessionRecord]:
         version, key = randbits(64), self._session_key(record.session_id)
-        arguments = (_version(record.version), _version(version), state, _expiry(time.time()))
+        arguments = (version_bytes(record.version), version_bytes(version), state, expiry_bytes(time.time()))
         outcome = yield lambda client: client.eval(SWAP_STATE, 1, key, *arguments)
         if outcome != b"done":
             raise Conflict if outcome == b"conflict" else Gone
@@ -310,7 +268,7 @@ class RedisStore(StepwiseStore):
 
     def _renew_session(self, record: SessionRecord, expires: float) -> Steps[SessionRecord]:
         key, renewed = self._session_key(record.session_id), replace(record, expires=expires)
-        arguments = (_expiry(expires), _milliseconds(expires), _expiry(time.time()))
+        arguments = (expiry_bytes(expires), _milliseconds(expires), expiry_bytes(time.time()))
         is_there = yield lambda client: client.eval(RENEW_SESSION, 1, key, *arguments)
         if is_there and record.user_id:
             yield lambda client: client.eval(*self._indexing(renewed))
@@ -380,26 +338,6 @@ def _execute(commands: Sequence[tuple[Any, ...]], client: Any) -> Any:
 
 def _scan(cursor: int, pattern: bytes, client: Any) -> Any:
     return client.scan(cursor, pattern, AT_ONCE)
-
-
-def _packed(record: SessionRecord) -> bytes:
-    user_id = record.user_id.encode("utf-8", "surrogatepass")
-    return HEADER.pack(record.version, record.expires, len(user_id)) + user_id + record.state
-
-
-def _unpacked(session_id: str, value: bytes) -> SessionRecord:
-    version, expires, length = HEADER.unpack_from(value)
-    start = HEADER.size + length
-    user_id = value[HEADER.size : start].decode("utf-8", "surrogatepass")
-    return SessionRecord(session_id, user_id, expires, value[start:], version)
-
-
-def _version(version: int) -> bytes:
-    return version.to_bytes(8, "big")
-
-
-def _expiry(expires: float) -> bytes:
-    return struct.pack(">d", expires)
 
 
 def _member(session_id: str) -> bytes:
