@@ -38,6 +38,7 @@ from tests.service import urls
 from toto_django import asgi as module
 from toto_django.asgi import ASGIApplication, CallHandler, get_asgi_application
 from toto_django.invocation import asynchronous
+from toto_django.leaving import WATCH_SECONDS
 from toto_django.models import Account
 from toto_django.registry import Method
 
@@ -47,7 +48,7 @@ Toto = Callable[..., None]
 
 TOTO_MIDDLEWARE = "toto_django.middleware.TotoMiddleware"
 JSON_TYPE = (b"content-type", b"application/json")
-PARKED = module.WATCH_SECONDS * 3
+PARKED = WATCH_SECONDS * 3
 """Seconds after which somebody watches for the client's leaving."""
 
 
@@ -839,6 +840,7 @@ async def nothing_is_left() -> None:
     await asyncio.sleep(0)
     await asyncio.sleep(0)
     assert asyncio.all_tasks() == {asyncio.current_task()}
+    await asyncio.sleep(PARKED)
     timers = asyncio.get_running_loop()._scheduled  # type: ignore[attr-defined]
     assert [timer for timer in timers if not timer.cancelled()] == []
 
@@ -878,6 +880,7 @@ def test_cancellation_of_the_server_passes_through(
         await asyncio.sleep(PARKED)
         if leaves_too:
             client.has_left.set()
+            await asyncio.sleep(0)
             await asyncio.sleep(0)
             assert task.cancelling() == 1
         task.cancel()
@@ -1164,10 +1167,24 @@ def test_answer_and_log_are_those_of_djangos_own_handler(
     def asked(handler: Any) -> Any:
         caplog.clear()
         client = asyncio.run(Client(body, **scope).ask(handler))
-        headers = sorted((name.lower(), value) for name, value in client.sent[0]["headers"])
+        headers = {name.lower(): value for name, value in client.sent[0]["headers"]}
+        # Django leaves it to its CommonMiddleware.
+        length = headers.pop(b"content-length", None)
+        if handler is application and client.body and len(client.sent) == 2:
+            assert length == str(len(client.body)).encode()
         return client.status, headers, client.body, logged(caplog)
 
     assert asked(application) == asked(application.django)
+
+
+@pytest.mark.parametrize(("status", "length"), [(200, b"0"), (204, None), (304, None)])
+def test_answer_tells_its_length_where_it_may(
+    application: ASGIApplication, register: Register, status: int, length: bytes | None
+) -> None:
+    register("t.empty", lambda handler, parameters: handler.set_status(status))
+    client = ask(application, Client(path="/t.empty", method="GET"))
+    assert client.status == status
+    assert dict(client.sent[0]["headers"]).get(b"Content-Length") == length
 
 
 def test_streamed_parts_are_sent_one_by_one(application: ASGIApplication, all_methods: None) -> None:

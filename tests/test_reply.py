@@ -51,7 +51,7 @@ def test_first_answer_wins_over_whatever_follows() -> None:
     reply.give(Result(1))
     reply.give(Result(2))
     reply.write(b"late", "text/plain", True)
-    reply.close()
+    reply.returned(None, True)
     assert reply.answer == Result(1)
 
 
@@ -64,7 +64,7 @@ def test_redirect_wins_over_a_later_result() -> None:
 
 def test_closing_without_an_answer_gives_nothing() -> None:
     reply = Reply()
-    reply.close()
+    reply.returned(None, True)
     reply.give(Result(1))
     assert reply.answer is NOTHING
 
@@ -123,7 +123,7 @@ def test_parts_that_are_complete_are_one_raw_answer() -> None:
 def test_closing_completes_what_was_streamed() -> None:
     reply = Reply()
     reply.write(b"a", "text/plain", False)
-    reply.close()
+    reply.returned(None, True)
     assert reply.answer == Raw(b"a", "text/plain")
 
 

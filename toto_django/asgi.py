@@ -4,17 +4,16 @@ It has the same middleware, view and signals, without what makes Django slow for
 requests, and bounds bodies before they are read.
 """
 
-import asyncio
 import logging
 import re
-from collections.abc import Awaitable, Callable, Coroutine, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext, suppress
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
 from functools import lru_cache
 from http import HTTPStatus
-from typing import Any, TypeVar
+from typing import Any
 
 import django
-from asgiref.sync import SyncToAsync, sync_to_async
+from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.conf import settings as django_settings
 from django.core.cache import close_caches
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
@@ -29,8 +28,10 @@ from django.utils.module_loading import import_string
 
 from toto_django.conf import settings
 from toto_django.consumers import TotoConsumer
+from toto_django.leaving import UnlessLeft
 from toto_django.middleware import mount_prefix
 from toto_django.requests import CallRequest, path_info
+from toto_django.responses import add_length
 from toto_django.routing import SOCKET_PATH
 from toto_django.threads import SharedThreads
 
@@ -39,11 +40,8 @@ __all__ = ["ASGIApplication", "CallHandler", "call_match", "get_asgi_application
 logger = logging.getLogger("django.request")
 
 NOT_FOUND = 4404
-WATCH_SECONDS = 0.1
-"""How long a call is under way before somebody watches for its client's leaving."""
 KNOWN_PATHS = 1024
 
-T = TypeVar("T")
 Response = Any
 """An HttpResponseBase, of whose inner life more is asked here than its types tell."""
 Scope = dict[str, Any]
@@ -150,81 +148,93 @@ class CallHandler(ASGIHandler):
             body = await _read(scope, receive)
         except ConnectionResetError:
             return
-        turn = self.threads.begin()
-        token = SyncToAsync.thread_sensitive_context.set(turn.context)
-        try:
-            await self._answer(scope, body, receive, send, script_name, match)
-        finally:
-            SyncToAsync.thread_sensitive_context.reset(token)
-            self.threads.end(turn)
-            if script_name:
-                set_script_prefix("/")
-
-    async def _answer(
-        self,
-        scope: Scope,
-        body: bytes | None,
-        receive: Receive,
-        send: Send,
-        script_name: str,
-        match: ResolverMatch,
-    ) -> None:
-        if script_name:
-            set_script_prefix(script_name)
-        if _is_listened_to(request_started):
-            await request_started.asend(sender=type(self), scope=scope)
-        try:
-            request = CallRequest(scope, body, script_name, match)
-        except UnicodeDecodeError:
-            logger.warning("Bad Request (UnicodeDecodeError)", exc_info=True, extra={"status_code": 400})
-            response: Response = HttpResponseBadRequest()
-            await self.send_response(response, send)
-        else:
-            response = await _unless_left(receive, self._respond(request, send))
+        with self.threads.begin(), _script_prefix(script_name):
+            if _is_listened_to(request_started):
+                await request_started.asend(sender=type(self), scope=scope)
+            request = _request(scope, body, script_name, match)
+            response: Response = None
+            with UnlessLeft(receive):
+                if request is None:
+                    response = HttpResponseBadRequest()
+                else:
+                    response = await self._middleware_chain(request)
+                await self._send(request, response, send)
             if hasattr(request, "urlconf"):
                 set_urlconf(None)
-        if response is None:
-            if _is_listened_to(request_finished):
+            if not _is_listened_to(request_finished):
+                _close(response)
+            elif response is not None:
+                await sync_to_async(response.close)()
+            else:
                 await request_finished.asend(sender=type(self))
-        elif _is_listened_to(request_finished):
-            await sync_to_async(response.close)()
-        else:
-            _close(response)
 
-    async def _respond(self, request: CallRequest, send: Send) -> Response:
-        response = await self._middleware_chain(request)
-        if request.has_files:
-            response._resource_closers.append(request.close)
-        if response.status_code >= HTTPStatus.BAD_REQUEST:
-            await sync_to_async(log_response, thread_sensitive=False)(
-                "%s: %s", response.reason_phrase, request.path, response=response, request=request
-            )
+    async def _send(self, request: CallRequest | None, response: Response, send: Send) -> None:
         response._handler_class = type(self)
+        if request is not None:
+            if request.has_files:
+                response._resource_closers.append(request.close)
+            if response.status_code >= HTTPStatus.BAD_REQUEST:
+                await sync_to_async(log_response, thread_sensitive=False)(
+                    "%s: %s", response.reason_phrase, request.path, response=response, request=request
+                )
         if response.streaming:
             try:
                 await self.send_response(response, send)
             except BaseException:
                 _close(response)
                 raise
-            return response
-        headers = [(name.encode("ascii"), value.encode("latin-1")) for name, value in response.items()]
-        headers += [
-            (b"Set-Cookie", cookie.OutputString().encode("ascii")) for cookie in response.cookies.values()
+            return
+        content = response.content
+        add_length(response, content)
+        headers = [
+            (name.encode("ascii"), value.encode("latin-1"))
+            for name, value in response.headers._store.values()
         ]
+        if response.cookies:
+            headers += [
+                (b"Set-Cookie", cookie.OutputString().encode("ascii")) for cookie in response.cookies.values()
+            ]
         await send({"type": "http.response.start", "status": response.status_code, "headers": headers})
-        await send({"type": "http.response.body", "body": response.content})
-        return response
+        await send({"type": "http.response.body", "body": content})
 
-    async def _get_response_async(self, request: Any) -> Response:
+    @markcoroutinefunction
+    def _get_response_async(self, request: Any) -> Awaitable[Response]:
         """The dispatch view itself: nothing it returns is rendered, and nothing it raises is left to others.
 
         Not where middleware looks at views, or has changed the path or the URLconf.
         """
         match = request.call_match if isinstance(request, CallRequest) else None
         if match is None or self._view_middleware or _is_moved(request):
-            return await super()._get_response_async(request)  # type: ignore[misc]
+            answer: Awaitable[Response] = super()._get_response_async(request)  # type: ignore[misc]
+            return answer
         request.resolver_match = match
-        return await match.func(request, *match.args, **match.kwargs)
+        answer = match.func(request, *match.args, **match.kwargs)
+        return answer
+
+
+def _request(scope: Scope, body: bytes | None, script_name: str, match: ResolverMatch) -> CallRequest | None:
+    """None for one that is no HTTP."""
+    try:
+        return CallRequest(scope, body, script_name, match)
+    except UnicodeDecodeError:
+        logger.warning("Bad Request (UnicodeDecodeError)", exc_info=True, extra={"status_code": 400})
+        return None
+
+
+def _script_prefix(script_name: str) -> AbstractContextManager[None]:
+    return _prefixed(script_name) if script_name else _not_prefixed
+
+
+@contextmanager
+def _prefixed(script_name: str) -> Iterator[None]:
+    set_script_prefix(script_name)
+    try:
+        yield
+    finally:
+        set_script_prefix("/")
+
+
+_not_prefixed = nullcontext()
 
 
 def _is_moved(request: CallRequest) -> bool:
@@ -247,6 +257,8 @@ _listeners: dict[Signal, tuple[list[Any], bool]] = {}
 
 def _close(response: Response) -> None:
     """HttpResponse.close without its signal."""
+    if response is None:
+        return
     while response._resource_closers:
         with suppress(Exception):
             response._resource_closers.pop(0)()
@@ -261,14 +273,15 @@ async def _read(scope: Scope, receive: Receive) -> bytes | None:
 
     Raises ConnectionResetError when the client leaves.
     """
-    if _declared_length(scope) > settings.MAX_BODY:
+    most = settings.MAX_BODY
+    if _declared_length(scope) > most:
         return None
     message = _of_client(await receive())
     body: bytes = message.get("body", b"")
     if not message.get("more_body", False):
         return body
     chunks, length = [body], len(body)
-    while message.get("more_body", False) and length <= settings.MAX_BODY:
+    while message.get("more_body", False) and length <= most:
         message = _of_client(await receive())
         chunks.append(message.get("body", b""))
         length += len(chunks[-1])
@@ -286,39 +299,6 @@ def _declared_length(scope: Scope) -> int:
         if name == b"content-length" and value.isdigit():
             return int(value[:20])
     return 0
-
-
-async def _unless_left(receive: Receive, answer: Coroutine[Any, Any, T]) -> T | None:
-    """What is awaited, or None when the client leaves before it is there."""
-    loop, task = asyncio.get_running_loop(), asyncio.current_task()
-    watch: asyncio.Task[None] | None = None
-    has_left = False
-
-    async def cancel_when_left() -> None:
-        nonlocal has_left
-        while (await receive())["type"] != "http.disconnect":
-            await asyncio.sleep(0)  # The rest of a body that was too long: others have their turns.
-        has_left = True
-        task.cancel()  # type: ignore[union-attr]
-
-    def begin() -> None:
-        nonlocal watch
-        watch = loop.create_task(cancel_when_left())
-
-    timer = loop.call_later(WATCH_SECONDS, begin)
-    try:
-        result = await answer
-        if has_left:
-            task.uncancel()  # type: ignore[union-attr]
-        return result
-    except asyncio.CancelledError:
-        if not has_left or task.uncancel():  # type: ignore[union-attr]
-            raise
-        return None
-    finally:
-        timer.cancel()
-        if watch is not None:
-            watch.cancel()
 
 
 def _has_synchronous_only(middleware: Sequence[str]) -> bool:

@@ -191,7 +191,7 @@ class TotoConsumer(AsyncWebsocketConsumer):
             self.scope,
             given_session_id=self.session_id,
             signature=None,
-            signed_request=lambda: SignedRequest("GET", (), b""),
+            signed_request=lambda scope: SignedRequest("GET", (), b""),
             make_response=HttpResponse,
             socket=self,
         )

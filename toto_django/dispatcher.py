@@ -57,14 +57,48 @@ def call(exchange: Exchange, call: Call) -> Answer:
     return answer
 
 
-async def acall(exchange: Exchange, call: Call) -> Answer:
-    """Run one call; a method that answers later is waited for."""
-    invoked: Invoked = []
+async def acall(
+    exchange: Exchange, call: Call, members: Invoked | None = None, admitted: Admitted = None
+) -> Answer:
+    """Run one call; a method that answers later is waited for.
+
+    ``members`` collects those of a batch, which end together. ``admitted`` is called once
+    the policies have let the call pass or refused it.
+    """
+    handler, found = _found(exchange, call)
+    if isinstance(found, Result):
+        if admitted:
+            admitted()
+        await _afinished(handler, found)
+        return found
+    if members is not None:
+        members.append((found, handler))
+    handler.loop = asyncio.get_running_loop()
+    if method_started.receivers:
+        await _astarted(handler)
     try:
-        return await _acall(exchange, call, invoked, None)
+        if (
+            found.is_coroutine
+            and (settings.METHOD_TIMEOUT if found.timeout is None else found.timeout) is None
+        ):
+            answer = await _ainvoked(found, handler, call, admitted)
+            if answer is None:
+                answer = await _aawaited(found, handler)
+        else:
+            answer = await _awithin(found, handler, call, admitted)
+    except TimeoutError:
+        answer = found.redirect(TimedOut()) or Result.of_exception(TimedOut())
     except asyncio.CancelledError:
-        await _left(invoked)
+        if members is None:
+            await _left([(found, handler)])
         raise
+    finally:
+        if admitted:
+            admitted()
+        handler.finish()
+    if method_finished.receivers:
+        await _afinished(handler, answer)
+    return answer
 
 
 def batch(exchange: Exchange, members: Batch) -> Members:
@@ -110,33 +144,11 @@ async def _amember(exchange: Exchange, member: Any, invoked: Invoked) -> Answer 
     if isinstance(call, Result):
         return call
     if not _answers_later(call):
-        return await _acall(exchange, call, invoked, None)
+        return await acall(exchange, call, invoked)
     admitted = asyncio.Event()
-    task = asyncio.create_task(_acall(exchange, call, invoked, admitted.set))
+    task = asyncio.create_task(acall(exchange, call, invoked, admitted.set))
     await admitted.wait()
     return task
-
-
-async def _acall(exchange: Exchange, call: Call, invoked: Invoked, admitted: Admitted) -> Answer:
-    """``admitted``, if there is one, is called once the policies have let the call pass or refused it."""
-    handler, found = _found(exchange, call)
-    if isinstance(found, Result):
-        if admitted:
-            admitted()
-        await _afinished(handler, found)
-        return found
-    invoked.append((found, handler))
-    handler.loop = asyncio.get_running_loop()
-    try:
-        answer = await _aanswer(found, handler, call, admitted)
-    except TimeoutError:
-        answer = found.redirect(TimedOut()) or Result.of_exception(TimedOut())
-    finally:
-        if admitted:
-            admitted()
-        handler.finish()
-    await _afinished(handler, answer)
-    return answer
 
 
 # Steps
@@ -157,8 +169,7 @@ def _started(handler: Handler) -> None:
 
 
 async def _astarted(handler: Handler) -> None:
-    if method_started.receivers:
-        await aemit(method_started, Handler, **_facts(handler))
+    await aemit(method_started, Handler, **_facts(handler))
 
 
 def _finished(handler: Handler, answer: Answer) -> None:
@@ -167,8 +178,7 @@ def _finished(handler: Handler, answer: Answer) -> None:
 
 
 async def _afinished(handler: Handler, answer: Answer) -> None:
-    if method_finished.receivers:
-        await aemit(method_finished, Handler, **_facts(handler), result=answer)
+    await aemit(method_finished, Handler, **_facts(handler), result=answer)
 
 
 def _facts(handler: Handler) -> dict[str, Any]:
@@ -215,7 +225,7 @@ def _ran(method: Method, handler: Handler, parameters: Any) -> Answer | None:
 async def _ainvoked(method: Method, handler: Handler, call: Call, admitted: Admitted) -> Answer | None:
     """See _invoked; for a coroutine function."""
     try:
-        parameters = await method.aadmit(handler, call.parameters)
+        parameters = await method.aadmit(handler, call.parameters) if method.policies else call.parameters
         if admitted:
             admitted()
         value = await method.function(handler, parameters)
@@ -226,13 +236,14 @@ async def _ainvoked(method: Method, handler: Handler, call: Call, admitted: Admi
     return _returned(method, handler, value)
 
 
-async def _aanswer(method: Method, handler: Handler, call: Call, admitted: Admitted) -> Answer:
+def _timeout(method: Method) -> float | None:
+    return settings.METHOD_TIMEOUT if method.timeout is None else method.timeout
+
+
+async def _awithin(method: Method, handler: Handler, call: Call, admitted: Admitted) -> Answer:
     """The answer within the method's time; a plain function is not interrupted. Raises TimeoutError."""
-    await _astarted(handler)
-    timeout = settings.METHOD_TIMEOUT if method.timeout is None else method.timeout
+    timeout = _timeout(method)
     if method.is_coroutine:
-        if timeout is None:
-            return await _ainvoked(method, handler, call, admitted) or await _aawaited(method, handler)
         async with asyncio.timeout(timeout):
             return await _ainvoked(method, handler, call, admitted) or await _aawaited(method, handler)
     answer = await _ainvoked_in_worker(method, handler, call, admitted)
@@ -276,11 +287,8 @@ async def _aawaited(method: Method, handler: Handler) -> Answer:
 
 
 def _returned(method: Method, handler: Handler, value: Any) -> Answer | None:
-    if value is not None:
-        handler.reply.give(Result(value))
-    if not method.is_asynchronous:
-        handler.reply.close()
-    answer = handler.reply.answer
+    given = None if value is None else Result(value)
+    answer = handler.reply.returned(given, not method.is_asynchronous)
     return method.finish(handler, answer) if isinstance(answer, Result) else answer
 
 

@@ -25,13 +25,23 @@ class Exchange:
     ``signature`` is the x-toto-hmac header, None when missing.
     """
 
+    session: Session | None = None
+    """The session the answer shows; it may have ended meanwhile."""
+    headers_only = False
+    response_type: str | None = None
+    is_signed: bool | None = None
+    """Whether the answer holds the session; None in views that are not the dispatch view."""
+    _response: Any = None
+    _is_refused = False
+    _shows_key = False
+
     def __init__(
         self,
         request: Any,
         *,
         given_session_id: str,
         signature: str | None,
-        signed_request: Callable[[], SignedRequest],
+        signed_request: Callable[[Any], SignedRequest],
         make_response: Callable[..., Any],
         socket: Any = None,
     ) -> None:
@@ -39,18 +49,9 @@ class Exchange:
         self.given_session_id = given_session_id
         self.socket = socket
         """The web socket that the call came by, None for a request of its own."""
-        self.session: Session | None = None
-        """The session the answer shows; it may have ended meanwhile."""
-        self.headers_only = False
-        self.response_type: str | None = None
-        self.is_signed: bool | None = None
-        """Whether the answer holds the session; None in views that are not the dispatch view."""
         self._signature = signature
         self._signed_request = signed_request
         self._make_response = make_response
-        self._response: Any = None
-        self._is_refused = False
-        self._shows_key = False
 
     @property
     def response(self) -> Any:
@@ -181,7 +182,7 @@ class Exchange:
         is_required = scheme.always_required or settings.HMAC_REQUIRED
         if self._signature is None:
             return not is_required
-        request = self._signed_request()
+        request = self._signed_request(self.request)
         if not is_required and not request.body:
             return True
         key = scheme.matching_key(session.permanent_id, session.user_id, request, self._signature)

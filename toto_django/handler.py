@@ -21,14 +21,15 @@ __all__ = ["Handler"]
 class Handler:
     """One call: its request, its session, its answer."""
 
+    jsonp_callback: str | None = None
+    loop: asyncio.AbstractEventLoop | None = None
+    """The event loop of the server, None under WSGI."""
+    _registrations: list[Registration] | None = None
+
     def __init__(self, exchange: Exchange, method_name: str) -> None:
         self.exchange = exchange
         self.method_name = method_name
         self.reply = Reply()
-        self.jsonp_callback: str | None = None
-        self.loop: asyncio.AbstractEventLoop | None = None
-        """The event loop of the server, None under WSGI."""
-        self._registrations: list[Registration] = []
 
     def __repr__(self) -> str:
         return f"<Handler of {self.method_name!r}>"
@@ -153,24 +154,16 @@ class Handler:
         Raises TimedOut after ``timeout`` seconds, Unavailable when the server ends.
         """
         manager, loop = EventManager.instance(), asyncio.get_running_loop()
-        arrived: asyncio.Future[Any] = loop.create_future()
-
-        def arrive(args: Any) -> None:
-            if not arrived.done():
-                arrived.set_result(args)
-
-        def leave() -> None:
-            if not arrived.done():
-                arrived.set_exception(Unavailable())
-
-        registration, joined = manager.add(name, arrive, persist=False, loop=loop)
+        event = _Event(loop)
+        registration, joined = manager.add(name, event.arrive, persist=False, loop=loop)
+        leave = event.leave
         begin_waiting(leave)
         try:
             async with asyncio.timeout(timeout):
                 if joined is not None:
                     # Others wait for the same joining: leaving must not cancel it.
                     await asyncio.shield(asyncio.wrap_future(joined))
-                return await arrived
+                return await event.arrived
         except TimeoutError:
             raise TimedOut from None
         finally:
@@ -178,13 +171,14 @@ class Handler:
             manager.remove_handler(registration)
 
     def keep_registration(self, registration: Registration) -> None:
-        self._registrations.append(registration)
+        self.__dict__.setdefault("_registrations", []).append(registration)
 
     def finish(self) -> None:
         """The call is over: its event handlers are forgotten."""
-        for registration in self._registrations:
-            EventManager.instance().remove_handler(registration)
-        self._registrations.clear()
+        if self._registrations:
+            for registration in self._registrations:
+                EventManager.instance().remove_handler(registration)
+            self._registrations.clear()
 
     # The response
 
@@ -211,6 +205,23 @@ class Handler:
     @response_type.setter
     def response_type(self, content_type: str | None) -> None:
         self.exchange.response_type = content_type
+
+
+class _Event:
+    """The one event that somebody waits for; ``arrived`` is its payload, or Unavailable."""
+
+    __slots__ = ("arrived",)
+
+    def __init__(self, loop: asyncio.AbstractEventLoop) -> None:
+        self.arrived: asyncio.Future[Any] = loop.create_future()
+
+    def arrive(self, args: Any) -> None:
+        if not self.arrived.done():
+            self.arrived.set_result(args)
+
+    def leave(self) -> None:
+        if not self.arrived.done():
+            self.arrived.set_exception(Unavailable())
 
 
 def _error(error: Any) -> dict[str, Any]:

@@ -2,7 +2,7 @@
 
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 
 from toto_django.conf import settings
 from toto_django.exceptions import ServerError, TotoException
@@ -31,16 +31,14 @@ class _Absent:
 ABSENT: Final = _Absent()
 
 
-@dataclass(frozen=True, slots=True)
-class Call:
+class Call(NamedTuple):
     """One method call as named on the wire; ``method`` is any JSON value, ABSENT when there is none."""
 
     method: Any
     parameters: Any
 
 
-@dataclass(frozen=True, slots=True)
-class Result:
+class Result(NamedTuple):
     """An ordinary answer: the wire's ``result`` and ``error``, each only when present."""
 
     result: Any = ABSENT

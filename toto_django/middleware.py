@@ -21,6 +21,7 @@ from toto_django.events import EventManager
 from toto_django.exchange import Exchange
 from toto_django.http import SESSION_COOKIE, cookie_signer, given_session_id, raw_uris, read_body
 from toto_django.requests import CallRequest, header
+from toto_django.responses import add_headers, make_response
 from toto_django.sessions import Session
 from toto_django.signing import SignedRequest
 
@@ -28,6 +29,8 @@ __all__ = ["TotoMiddleware", "mount_prefix"]
 
 LAST_SECOND = datetime.datetime(9999, 12, 31, tzinfo=datetime.UTC).timestamp()
 """Dates end here."""
+
+EXPOSED = ("Access-Control-Expose-Headers", "x-toto-hmac")
 
 GetResponse = Callable[[HttpRequest], HttpResponseBase | Awaitable[HttpResponseBase]]
 
@@ -62,16 +65,18 @@ def _begin(request: HttpRequest) -> None:
         request,
         given_session_id=given_session_id(request),
         signature=header(request, "HTTP_X_TOTO_HMAC", None),
-        signed_request=lambda: SignedRequest(
-            cast(str, request.method), raw_uris(request), read_body(request)
-        ),
-        make_response=_make_response,
+        signed_request=_signed_request,
+        make_response=make_response,
     )
     if isinstance(request, CallRequest) and request.path_info == request.call_path:
         return  # It has been resolved.
     with_slash = f"{request.path_info}/"
     if with_slash == mount_prefix(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix()):
         request.path_info = with_slash
+
+
+def _signed_request(request: HttpRequest) -> SignedRequest:
+    return SignedRequest(cast(str, request.method), raw_uris(request), read_body(request))
 
 
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
@@ -82,17 +87,13 @@ def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBas
     if exchange.is_signed is not None:
         _allow_origin(request, response)
     if isinstance(response, HttpResponse):
-        signature = exchange.sign_answer(response.content)
+        signature = None if exchange.session is None else exchange.sign_answer(response.content)
         if signature is not None:
             response.headers["x-toto-hmac"] = signature
         if request.method == "HEAD" and exchange.is_signed is not None:
             response.headers["Content-Length"] = str(len(response.content))
             response.content = b""
     return response
-
-
-def _make_response(content: bytes = b"", content_type: str = "application/json") -> HttpResponse:
-    return HttpResponse(content, content_type)
 
 
 @lru_cache(maxsize=16)
@@ -127,6 +128,4 @@ def _allow_origin(request: HttpRequest, response: HttpResponseBase) -> None:
         patch_vary_headers(response, ["Origin"])
         origin = header(request, "HTTP_ORIGIN", None)
         allowed = origin if origin in allowed or "*" in allowed else None
-    if allowed:
-        response.headers["Access-Control-Allow-Origin"] = allowed
-    response.headers["Access-Control-Expose-Headers"] = "x-toto-hmac"
+    add_headers(response, (("Access-Control-Allow-Origin", allowed), EXPOSED) if allowed else (EXPOSED,))

@@ -1,7 +1,7 @@
 """An HttpRequest for calls under ASGI: what few look at is built when somebody does."""
 
 import io
-from typing import Any, TypeGuard, TypeVar
+from typing import Any, TypeVar
 
 from django.core.exceptions import RequestDataTooBig
 from django.core.handlers.asgi import ASGIRequest
@@ -9,7 +9,7 @@ from django.http import HttpRequest
 from django.urls import ResolverMatch
 from django.utils.functional import cached_property
 
-__all__ = ["CallRequest", "header", "path_info", "query_string"]
+__all__ = ["CallRequest", "has_cookies", "header", "path_info", "query_string"]
 
 T = TypeVar("T")
 
@@ -24,23 +24,29 @@ HEADERS = {
 
 def header(request: HttpRequest, key: str, missing: T) -> str | T:
     """The value of a header by its key in META, one of HEADERS."""
-    headers = request.raw_headers if _is_as_sent(request) else None
-    if headers is None:
+    headers = request.raw_headers if isinstance(request, CallRequest) else None
+    if headers is None or "META" in request.__dict__:  # Who has looked at META may have changed it.
         given: str | T = request.META.get(key, missing)
         return given
     value = headers.get(HEADERS[key])
     return missing if value is None else value.decode("latin-1")
 
 
+def has_cookies(request: HttpRequest) -> bool:
+    """It has a Cookie header."""
+    headers = request.raw_headers if isinstance(request, CallRequest) else None
+    if headers is None or "META" in request.__dict__:
+        return "HTTP_COOKIE" in request.META
+    return b"cookie" in headers
+
+
 def query_string(request: HttpRequest) -> str:
     """Without its question mark."""
-    query: str = request.query_string if _is_as_sent(request) else request.META.get("QUERY_STRING", "")
+    if isinstance(request, CallRequest) and "META" not in request.__dict__:
+        sent: str = request.query_string
+        return sent
+    query: str = request.META.get("QUERY_STRING", "")
     return query
-
-
-def _is_as_sent(request: HttpRequest) -> TypeGuard["CallRequest"]:
-    """Nobody has looked at META, and so nobody has changed it."""
-    return isinstance(request, CallRequest) and "META" not in vars(request)
 
 
 def _later(name: str) -> Any:
@@ -53,6 +59,9 @@ class CallRequest(ASGIRequest):
 
     call_match: ResolverMatch | None = None
     """The dispatch view, where the request itself knows it: it is not copied."""
+    resolver_match = None
+    _post_parse_error = False
+    _read_started = False
 
     def __init__(
         self, scope: dict[str, Any], body: bytes | None, script_name: str, match: ResolverMatch
@@ -65,9 +74,11 @@ class CallRequest(ASGIRequest):
         self.script_name = script_name
         self.path_info = self.call_path = path_info(self.path, script_name)
         self.call_match = match
-        self.resolver_match = None
-        self._post_parse_error = False
-        self._read_started = False
+        headers = dict(scope["headers"])
+        self.raw_headers: dict[bytes, bytes] | None = (
+            headers if len(headers) == len(scope["headers"]) else None
+        )
+        """By their names in lower case; None where one came twice, since META knows how to join them."""
         if body is not None:
             self._body = body
 
@@ -81,13 +92,6 @@ class CallRequest(ASGIRequest):
 
     def close(self) -> None:
         HttpRequest.close(self)
-
-    @cached_property
-    def raw_headers(self) -> dict[bytes, bytes] | None:
-        """By their names in lower case; None where one came twice, since META knows how to join them."""
-        given = self.scope["headers"]
-        headers = dict(given)
-        return headers if len(headers) == len(given) else None
 
     # What ASGIRequest makes at once
 

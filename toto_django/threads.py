@@ -3,7 +3,7 @@
 from collections.abc import Callable, Sequence
 from concurrent.futures import Future, ThreadPoolExecutor
 from operator import attrgetter
-from typing import Any, NamedTuple, TypeVar
+from typing import Any, TypeVar
 
 from asgiref.sync import SyncToAsync, ThreadSensitiveContext
 from django.core.cache import BaseCache, caches
@@ -22,24 +22,32 @@ class SharedThreads:
         self._unused: list[Turn] = []
 
     def begin(self) -> "Turn":
-        """For one call."""
-        if self._unused:
-            return self._unused.pop()
-        turn = Turn(ThreadSensitiveContext(), _Work(self._threads))
-        SyncToAsync.context_to_thread_executor[turn.context] = turn.work  # type: ignore[assignment]
-        return turn
-
-    def end(self, turn: "Turn") -> None:
-        """The call is over, though tasks of its may live on; a turn without work is left to the next call."""
-        if turn.work.end():
-            self._unused.append(turn)
+        """For one call: ``with threads.begin():``."""
+        return self._unused.pop() if self._unused else Turn(self._threads, self._unused)
 
 
-class Turn(NamedTuple):
-    """``context`` is what asgiref finds the executor by, weakly: so the one must not hold the other."""
+class Turn:
+    """Within it asgiref runs what is synchronous in one of the threads.
 
-    context: ThreadSensitiveContext
-    work: "_Work"
+    A turn without work is left to the next call. Tasks may outlive the call that made them.
+    """
+
+    __slots__ = ("_context", "_token", "_unused", "_work")
+
+    def __init__(self, threads: Sequence["_Thread"], unused: list["Turn"]) -> None:
+        self._context = ThreadSensitiveContext()
+        self._work = _Work(threads)
+        self._unused = unused
+        # Found by the context, weakly: so the one must not hold the other.
+        SyncToAsync.context_to_thread_executor[self._context] = self._work  # type: ignore[assignment]
+
+    def __enter__(self) -> None:
+        self._token = SyncToAsync.thread_sensitive_context.set(self._context)
+
+    def __exit__(self, *error: object) -> None:
+        SyncToAsync.thread_sensitive_context.reset(self._token)
+        if self._work.end():
+            self._unused.append(self)
 
 
 class _Work:
@@ -48,6 +56,8 @@ class _Work:
     It is chosen when there is something to do in it, and kept until the call ends. Its
     connections are not closed while others use it, who may be reading from one.
     """
+
+    __slots__ = ("__weakref__", "_is_over", "_thread", "_threads")
 
     def __init__(self, threads: Sequence["_Thread"]) -> None:
         self._threads = threads
