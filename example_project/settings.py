@@ -24,6 +24,7 @@ INSTALLED_APPS = [
     "django.contrib.sessions",
     "django.contrib.staticfiles",
     "channels",
+    "rest_framework",
     "toto_django",
     "example_project.chat",
     "example_project.counter",
@@ -99,4 +100,8 @@ TOTO = {
     "SESSION_TTL": 30 * 24 * 60 * 60,
     # Requests of logged-in sessions and answers are signed: key = user id, message = body.
     "HMAC": "user_id",
+    # The browsable API knows its visitors by the session cookie: links and forms send no headers.
+    "USE_COOKIES": True,
+    # Beside the limits that are there by default.
+    "THROTTLES": {"notes": "60/min"},
 }

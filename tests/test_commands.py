@@ -34,7 +34,9 @@ def test_methods_are_listed_with_their_policies_and_docs(register: Register) -> 
     lines = [line.split() for line in run("toto_methods").splitlines()]
     by_name = {words[0]: " ".join(words[1:]) for words in lines}
     assert by_name["test.a"] == "public Say something."
-    assert by_name["account.create"].startswith("requires(user_id, password) Make an account")
+    assert by_name["account.create"].startswith(
+        "requires(user_id, password), throttle(create, by=address) Make an account"
+    )
     assert by_name["auth.required_requires"] == "authenticated, requires(x)"
     assert by_name["async_.late_session"] == "asynchronous, authenticated"
     assert by_name["req.jsonp_callback"] == "jsonp(callback)"

@@ -8,6 +8,7 @@ call, the outermost does.
 import copy
 import re
 from collections.abc import Callable, Mapping
+from types import MappingProxyType
 from typing import Any, overload
 
 from toto_django.exceptions import InvalidParameters, MissingParameters, NotAuthorized, ServerError
@@ -31,6 +32,7 @@ Decorator = Callable[[Function | Method], Method]
 
 CALLBACK = re.compile(r"[A-Za-z_$][\w$]*(\.[A-Za-z_$][\w$]*|\[\d+\])*", re.ASCII)
 LONGEST_CALLBACK = 128
+NO_OBJECT = InvalidParameters("The parameters are not an object.")
 
 
 def authenticated(function: Function | Method) -> Method:
@@ -111,6 +113,7 @@ def _add(function: Function | Method, policy: Policy) -> Method:
 class _Authenticated(Policy):
     name = "authenticated"
     uses_session = True
+    errors = (NotAuthorized(),)
 
     def load(self, handler: Any, parameters: Any) -> None:
         handler.retrieve_session()
@@ -151,6 +154,8 @@ class _OptionallyAuthenticated(Policy):
 class _AuthenticatedWithParameter(Policy):
     name = "authenticated_with_parameter"
     uses_session = True
+    own_parameters = MappingProxyType({"session_id": {"required": True, "schema": {"type": "string"}}})
+    errors = (NotAuthorized(),)
 
     def load(self, handler: Any, parameters: Any) -> None:
         if handler.retrieve_session(_session_id_in(parameters)) is None:
@@ -173,9 +178,10 @@ def _session_id_in(parameters: Any) -> str:
 
 class _Requires(Policy):
     name = "requires"
+    errors = (MissingParameters(["..."]), NO_OBJECT)
 
     def __init__(self, names: tuple[str, ...]) -> None:
-        self.names = names
+        self.names = self.required_parameters = names
 
     def apply(self, handler: Any, parameters: Any) -> Any:
         _check_object(parameters)
@@ -190,9 +196,10 @@ class _Requires(Policy):
 
 class _DefaultParameters(Policy):
     name = "default_parameters"
+    errors = (NO_OBJECT,)
 
     def __init__(self, defaults: Mapping[str, Any]) -> None:
-        self.defaults = defaults
+        self.defaults = self.added_parameters = defaults
 
     def apply(self, handler: Any, parameters: Any) -> Any:
         _check_object(parameters)
@@ -222,8 +229,16 @@ class _RawResponse(Policy):
 
 
 class _Jsonp(Policy):
+    errors = (InvalidParameters("A callback is the path of a JavaScript function."),)
+
     def __init__(self, parameter: str) -> None:
         self.parameter = parameter
+        self.own_parameters = {
+            parameter: {
+                "summary": "A JavaScript function to call with the result.",
+                "schema": {"type": "string"},
+            }
+        }
         self.name = "jsonp"
 
     def apply(self, handler: Any, parameters: Any) -> Any:

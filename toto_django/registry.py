@@ -8,10 +8,10 @@ import importlib
 import json
 import logging
 import pkgutil
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from functools import WRAPPER_ASSIGNMENTS
-from types import ModuleType
+from types import MappingProxyType, ModuleType
 from typing import Any, overload
 
 from asgiref.sync import iscoroutinefunction
@@ -20,8 +20,9 @@ from django.core.exceptions import ImproperlyConfigured
 from django.utils.module_loading import module_has_submodule
 
 from toto_django.conf import Settings, settings
-from toto_django.exceptions import InvalidMethod, MissingMethod
+from toto_django.exceptions import InvalidMethod, MissingMethod, TotoException
 from toto_django.messages import ABSENT, Answer, Redirect, Result
+from toto_django.typed.signatures import TypedFunction, adapted, original
 
 __all__ = ["Method", "MethodRegistry", "Policy", "Problem", "method", "registry"]
 
@@ -38,6 +39,14 @@ class Policy:
     name: str
     uses_session = False
     """`load` reads or makes a session."""
+    required_parameters: tuple[str, ...] = ()
+    """Without these it refuses a call."""
+    added_parameters: Mapping[str, Any] = MappingProxyType({})
+    """It adds these where they are absent."""
+    own_parameters: Mapping[str, Mapping[str, Any]] = MappingProxyType({})
+    """It reads these, and the function does not get them: their content descriptors in OpenRPC."""
+    errors: tuple[TotoException, ...] = ()
+    """What it refuses calls with, beside the errors of sessions."""
 
     def load(self, handler: Any, parameters: Any) -> None:
         """The only step that waits for a store."""
@@ -70,6 +79,7 @@ class Method:
     """
 
     function: Function
+    """Called with the handler and the parameters, whatever signature was written."""
     policies: tuple[Policy, ...] = ()
     is_asynchronous: bool = False
     """The call stays open until ``handler.respond`` is called."""
@@ -78,6 +88,8 @@ class Method:
     on_connection_close: Callable[[Any], Any] | None = None
     names: tuple[str, ...] = ()
     """The names that `method` gave it."""
+    documentation: Any = None
+    """What `toto_django.description.documenting.documented` says of it."""
     is_coroutine: bool = field(init=False)
 
     def __post_init__(self) -> None:
@@ -98,7 +110,12 @@ class Method:
     def is_builtin(self) -> bool:
         return self.source.startswith(f"{BUILTINS}.")
 
-    def __call__(self, handler: Any, parameters: Any) -> Any:
+    def __call__(self, handler: Any, parameters: Any = ABSENT, **named: Any) -> Any:
+        """Parameters as on the wire, or by name."""
+        if parameters is ABSENT:
+            parameters = named
+        elif named:
+            raise TypeError("Parameters are given as one object or by name, not both.")
         if self.is_coroutine:
             return self._acalled(handler, parameters)
         return self.function(handler, self.admit(handler, parameters))
@@ -147,7 +164,7 @@ class Method:
 
     @classmethod
     def of(cls, function: "Method | Function") -> "Method":
-        return function if isinstance(function, cls) else cls(function)
+        return function if isinstance(function, cls) else cls(adapted(function))
 
 
 @dataclass(frozen=True)
@@ -155,7 +172,7 @@ class Problem:
     """What went wrong while methods were collected; a system check reports it."""
 
     kind: str
-    """"duplicate", "import" or "name"."""
+    """"duplicate", "import", "name" or "signature"."""
     where: str
     message: str
 
@@ -177,7 +194,11 @@ class MethodRegistry:
             self._report("name", name, "A name's parts are not empty and do not begin with an underscore.")
             return added
         taken = self._methods.get(name)
-        if taken is not None and taken.function is not added.function and not taken.is_builtin:
+        if (
+            taken is not None
+            and original(taken.function) is not original(added.function)
+            and not taken.is_builtin
+        ):
             if not added.is_builtin:
                 self._report("duplicate", name, f"{added.source} and {taken.source} are both named {name!r}.")
             return added
@@ -203,6 +224,15 @@ class MethodRegistry:
 
     def names(self) -> list[str]:
         return sorted(self._methods)
+
+    def signature_problems(self) -> list[Problem]:
+        """The methods whose parameters cannot be checked; all others are made ready for their first call."""
+        return [
+            Problem("signature", name, problem)
+            for name, method in self
+            if isinstance(method.function, TypedFunction)
+            and (problem := method.function.problem() or _stray_parameters(method.function, method.policies))
+        ]
 
     def __iter__(self) -> Iterator[tuple[str, Method]]:
         return iter(sorted(self._methods.items()))
@@ -258,6 +288,15 @@ class MethodRegistry:
         problem = Problem(kind, where, message)
         if problem not in self.problems:
             self.problems.append(problem)
+
+
+def _stray_parameters(function: TypedFunction, policies: tuple[Policy, ...]) -> str | None:
+    """Every call would be refused if decorators named what the function does not take."""
+    for policy in policies:
+        for name in (*policy.required_parameters, *policy.added_parameters):
+            if not function.takes(name):
+                return f"{function.signature.where} takes no {name!r}, which {policy.name} names."
+    return None
 
 
 def _is_private(name: str) -> bool:

@@ -55,9 +55,14 @@ class Scheme:
         """The keys a client of this session may hold, newest first."""
         raise NotImplementedError
 
+    def request_message(self, method: str, uri: str, body: bytes) -> bytes:
+        """What a client signs; ``uri`` is path and query as it sends them."""
+        raise NotImplementedError
+
     def request_messages(self, request: SignedRequest) -> Iterator[bytes]:
         """The readings of a request that are accepted."""
-        raise NotImplementedError
+        for uri in request.uris:
+            yield self.request_message(request.method, uri, request.body)
 
     def answer_message(self, session_id: str, body: bytes) -> bytes:
         raise NotImplementedError
@@ -84,6 +89,9 @@ class UserIDScheme(Scheme):
     def keys(self, permanent_id: str, user_id: str) -> Iterator[str]:
         yield user_id
 
+    def request_message(self, method: str, uri: str, body: bytes) -> bytes:
+        return body
+
     def request_messages(self, request: SignedRequest) -> Iterator[bytes]:
         yield request.body
         if settings.HMAC_LEGACY_BYTES and (legacy := low_bytes(request.body)) is not None:
@@ -103,9 +111,8 @@ class SessionKeyScheme(Scheme):
     def keys(self, permanent_id: str, user_id: str) -> Iterator[str]:
         return derived_keys(permanent_id)
 
-    def request_messages(self, request: SignedRequest) -> Iterator[bytes]:
-        for uri in request.uris:
-            yield f"{request.method}{uri}".encode("latin-1", "replace") + request.body
+    def request_message(self, method: str, uri: str, body: bytes) -> bytes:
+        return f"{method}{uri}".encode("latin-1", "replace") + body
 
     def answer_message(self, session_id: str, body: bytes) -> bytes:
         return session_id.encode() + body

@@ -9,7 +9,7 @@ from toto_django.invocation import anonymous_session, optionally_authenticated
 
 @method
 @anonymous_session
-def increment(handler: Handler, parameters: Any) -> int:
+def increment(handler: Handler) -> int:
     """Add one. A caller without a session gets an anonymous one."""
     handler.session.update(_add_one)
     return handler.session["counter"]
@@ -17,14 +17,14 @@ def increment(handler: Handler, parameters: Any) -> int:
 
 @method
 @optionally_authenticated
-async def value(handler: Handler, parameters: Any) -> int:
+async def value(handler: Handler) -> int:
     """Read the counter, without starting a session for it."""
     return handler.session.get("counter", 0) if handler.session else 0
 
 
 @method
 @anonymous_session
-def reset(handler: Handler, parameters: Any) -> int:
+def reset(handler: Handler) -> int:
     """Start again from 0."""
     handler.session["counter"] = 0
     handler.session.save()

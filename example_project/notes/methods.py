@@ -1,21 +1,45 @@
 """notes.add, notes.list, notes.edit, notes.delete, notes.profile: all for logged-in accounts."""
 
-from typing import Any
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Annotated, Any
 
 from django.db.models import QuerySet
-from rest_framework.exceptions import ValidationError
-from rest_framework.serializers import CharField
+from pydantic import StringConstraints
 
 from example_project.notes.models import Note
 from toto_django import method
-from toto_django.exceptions import InvalidParameters, NotAuthorized, TotoException
+from toto_django.exceptions import NotAuthorized, TotoException
 from toto_django.handler import Handler
-from toto_django.invocation import authenticated, requires
+from toto_django.invocation import authenticated
 from toto_django.models import Account
 
 MAX_NOTES = 100
-TEXT = CharField(max_length=Note.MAX_LENGTH)
-DISPLAY_NAME = CharField(max_length=80, allow_blank=True)
+NO_NUL = r"^[^\x00]*$"
+"""PostgreSQL keeps no U+0000."""
+
+Text = Annotated[
+    str, StringConstraints(strip_whitespace=True, min_length=1, max_length=Note.MAX_LENGTH, pattern=NO_NUL)
+]
+DisplayName = Annotated[str, StringConstraints(strip_whitespace=True, max_length=80, pattern=NO_NUL)]
+
+
+@dataclass
+class ShownNote:
+    """A note as its owner sees it."""
+
+    id: int
+    text: str
+    created: datetime
+    updated: datetime
+
+
+@dataclass
+class Profile:
+    """Who is logged in; the display name is empty until it is set."""
+
+    user_id: str
+    display_name: str
 
 
 class NoteNotFound(TotoException):
@@ -32,10 +56,8 @@ class TooManyNotes(TotoException):
 
 @method
 @authenticated
-@requires("text")
-def add(handler: Handler, parameters: dict[str, Any]) -> dict[str, Any]:
+def add(handler: Handler, text: Text) -> ShownNote:
     """Keep a text."""
-    text = _checked(TEXT, "text", parameters)
     if _own_notes(handler).count() >= MAX_NOTES:
         raise TooManyNotes
     return _shown(Note.objects.create(owner=_account(handler), text=text))
@@ -43,40 +65,38 @@ def add(handler: Handler, parameters: dict[str, Any]) -> dict[str, Any]:
 
 @method("notes.list")
 @authenticated
-def list_notes(handler: Handler, parameters: Any) -> list[dict[str, Any]]:
+def list_notes(handler: Handler) -> list[ShownNote]:
     """All notes of the account, the newest first."""
     return [_shown(note) for note in _own_notes(handler)]
 
 
 @method
 @authenticated
-@requires("id", "text")
-def edit(handler: Handler, parameters: dict[str, Any]) -> dict[str, Any]:
+def edit(handler: Handler, id: Any, text: Text) -> ShownNote:
     """Replace a note's text."""
-    note = _own_note(handler, parameters["id"])
-    note.text = _checked(TEXT, "text", parameters)
+    note = _own_note(handler, id)
+    note.text = text
     note.save(update_fields=["text", "updated"])
     return _shown(note)
 
 
 @method
 @authenticated
-@requires("id")
-def delete(handler: Handler, parameters: dict[str, Any]) -> dict[str, Any]:
+def delete(handler: Handler, id: Any) -> dict[str, Any]:
     """Throw a note away."""
-    _own_note(handler, parameters["id"]).delete()
-    return {"deleted": parameters["id"]}
+    _own_note(handler, id).delete()
+    return {"deleted": id}
 
 
 @method
 @authenticated
-def profile(handler: Handler, parameters: dict[str, Any]) -> dict[str, Any]:
+def profile(handler: Handler, display_name: DisplayName = None) -> Profile:
     """Who is logged in. A parameter display_name changes that property of the account."""
     account = handler.session.get_account()
-    if "display_name" in parameters:
-        account["display_name"] = _checked(DISPLAY_NAME, "display_name", parameters)
+    if display_name is not None:
+        account["display_name"] = display_name
         account.save()
-    return {"user_id": account.user_id, "display_name": account["display_name"] or ""}
+    return Profile(account.user_id, account["display_name"] or "")
 
 
 def _own_notes(handler: Handler) -> QuerySet[Note]:
@@ -84,6 +104,7 @@ def _own_notes(handler: Handler) -> QuerySet[Note]:
 
 
 def _own_note(handler: Handler, note_id: Any) -> Note:
+    """Whatever can be no id is the id of no note."""
     try:
         return _own_notes(handler).get(pk=note_id)
     except (Note.DoesNotExist, TypeError, ValueError, OverflowError):
@@ -97,13 +118,5 @@ def _account(handler: Handler) -> Account:
         raise NotAuthorized from None
 
 
-def _checked(field: CharField, name: str, parameters: dict[str, Any]) -> str:
-    try:
-        return field.run_validation(parameters[name])
-    except ValidationError as error:
-        messages = [str(message) for message in error.detail]
-        raise InvalidParameters(" ".join(messages), {name: messages}) from None
-
-
-def _shown(note: Note) -> dict[str, Any]:
-    return {"id": note.pk, "text": note.text, "created": note.created, "updated": note.updated}
+def _shown(note: Note) -> ShownNote:
+    return ShownNote(note.pk, note.text, note.created, note.updated)

@@ -1,17 +1,18 @@
 import asyncio
 import json
 
+from asgiref.sync import async_to_sync
 from asgiref.testing import ApplicationCommunicator
 from django.contrib.auth.models import User
 from django.db import connections
-from django.test import TransactionTestCase
+from django.test import TestCase, TransactionTestCase
 
 from example_project.chat import news
 from example_project.chat.models import Message
-from example_project.tests.client import URL, ServiceTestCase, signature
-from toto_django import sessions
+from example_project.tests.base import ServiceTestCase
 from toto_django.asgi import get_asgi_application
 from toto_django.models import Account
+from toto_django.test import AsyncTotoClient, assert_toto_error
 
 NOT_AUTHORIZED, INVALID_PARAMETERS, SOCKET_NEEDED = 1004, 1100, 2201
 PATIENCE = 10
@@ -19,20 +20,21 @@ PATIENCE = 10
 
 class ChatTests(ServiceTestCase):
     def setUp(self):
+        self.chat = self.client.methods.chat
         self.sign_up("ada")
 
     def texts(self, **parameters):
-        return [message["text"] for message in self.call("chat.receive", wait=0, **parameters)]
+        return [message["text"] for message in self.chat.receive(wait=0, **parameters)]
 
     def say(self, *texts, room="lobby"):
         author = Account.objects.get(user_id="ada")
         Message.objects.bulk_create(Message(room=room, author=author, text=text) for text in texts)
 
     def test_what_is_said_can_be_read(self):
-        said = self.call("chat.post", text=" Hello <b>süß</b> 🎈\n")
+        said = self.chat.post(text=" Hello <b>süß</b> 🎈\n")
         assert (said["author"], said["text"]) == ("ada", "Hello <b>süß</b> 🎈")
         self.sign_up("grace")
-        assert self.call("chat.receive") == [said]
+        assert self.chat.receive() == [said]
 
     def test_the_newest_come_first_of_all_and_the_others_in_order(self):
         self.say(*map(str, range(news.HISTORY + 5)))
@@ -40,70 +42,74 @@ class ChatTests(ServiceTestCase):
         assert (len(latest), latest[0], latest[-1]) == (news.HISTORY, "5", "54")
 
     def test_only_what_is_newer_is_given(self):
-        said = [self.call("chat.post", text=text) for text in ("one", "two", "three")]
-        assert self.call("chat.receive", after=said[0]["id"]) == said[1:]
+        said = [self.chat.post(text=text) for text in ("one", "two", "three")]
+        assert self.chat.receive(after=said[0]["id"]) == said[1:]
         assert self.texts(after=said[2]["id"]) == []
 
     def test_a_long_absence_is_made_up_for_step_by_step(self):
         self.say(*map(str, range(news.LIMIT + 1)))
-        first = self.call("chat.receive", after=0)
+        first = self.chat.receive(after=0)
         assert len(first) == news.LIMIT
         assert self.texts(after=first[-1]["id"]) == [str(news.LIMIT)]
 
     def test_rooms_are_apart(self):
-        self.call("chat.post", room="Garden", text="among flowers")
+        self.chat.post(room="Garden", text="among flowers")
         assert self.texts() == []
         assert self.texts(room="garden") == ["among flowers"]
         assert self.texts(room="garden", after=0) == ["among flowers"]
 
     def test_waiting_ends(self):
-        assert self.call("chat.receive", after=0, wait=1) == []
+        assert self.chat.receive(after=0, wait=1) == []
 
     def test_an_empty_room_is_known_at_once(self):
-        assert self.call("chat.receive") == []
+        assert self.chat.receive() == []
 
     def test_text_is_bounded(self):
         longest = "x" * Message.MAX_LENGTH
-        assert self.call("chat.post", text=longest)["text"] == longest
+        assert self.chat.post(text=longest)["text"] == longest
         for text in (f"{longest}x", "", "  ", None, [], {}, "\0", "\ud800"):
-            with self.subTest(text=text):
-                assert self.refused("chat.post", text=text) == INVALID_PARAMETERS
-        assert self.refused("chat.post") == INVALID_PARAMETERS
+            with self.subTest(text=text), assert_toto_error(INVALID_PARAMETERS):
+                self.chat.post(text=text)
+        with assert_toto_error(INVALID_PARAMETERS):
+            self.chat.post()
 
     def test_rooms_have_names(self):
-        self.call("chat.post", room="x" * 40, text="x")
+        self.chat.post(room="x" * 40, text="x")
         for room in ("x" * 41, "", "a b", "a/b", "a\nb", None, 7.5, [], {}):
             for method in ("chat.post", "chat.receive", "chat.subscribe", "chat.typing"):
-                with self.subTest(room=room, method=method):
-                    assert self.refused(method, room=room, text="x") == INVALID_PARAMETERS
+                with self.subTest(room=room, method=method), assert_toto_error(INVALID_PARAMETERS):
+                    self.client.call(method, {"room": room, "text": "x"})
 
     def test_numbers_are_bounded(self):
         for name, value in (("after", -1), ("after", 2**63), ("after", "x"), ("wait", -1), ("wait", 21)):
-            with self.subTest(name=name, value=value):
-                assert self.refused("chat.receive", **{name: value}) == INVALID_PARAMETERS
+            with self.subTest(name=name, value=value), assert_toto_error(INVALID_PARAMETERS):
+                self.chat.receive(**{name: value})
 
     def test_only_logged_in_accounts_talk(self):
         for name in ("post", "receive", "subscribe", "typing"):
             with self.subTest(method=name):
-                self.session = None
-                assert self.refused(f"chat.{name}") == NOT_AUTHORIZED
-                self.call("counter.reset")
-                assert self.refused(f"chat.{name}") == NOT_AUTHORIZED
+                self.client.session = None
+                with assert_toto_error(NOT_AUTHORIZED):
+                    self.client.call(f"chat.{name}")
+                self.client.call("counter.reset")
+                with assert_toto_error(NOT_AUTHORIZED):
+                    self.client.call(f"chat.{name}")
 
     def test_subscribing_takes_a_web_socket(self):
-        assert self.refused("chat.subscribe") == SOCKET_NEEDED
+        with assert_toto_error(SOCKET_NEEDED):
+            self.chat.subscribe()
 
     def test_typing_is_not_kept(self):
-        assert self.call("chat.typing") == {"room": "lobby"}
+        assert self.chat.typing() == {"room": "lobby"}
         assert not Message.objects.exists()
 
     def test_messages_go_with_their_account(self):
-        self.call("chat.post", text="farewell")
+        self.chat.post(text="farewell")
         Account.objects.get(user_id="ada").delete()
         assert not Message.objects.exists()
 
 
-class PageTests(ServiceTestCase):
+class PageTests(TestCase):
     def test_page_allows_nothing_inline(self):
         response = self.client.get("/chat/")
         assert "script-src 'self'" in response.headers["Content-Security-Policy"]
@@ -122,7 +128,7 @@ class Socket:
     """A web socket in JSON."""
 
     def __init__(self, session):
-        path = f"{URL}websocket/{session.session_id}"
+        path = f"/service/websocket/{session.session_id}"
         scope = {"type": "websocket", "path": path, "headers": [], "subprotocols": []}
         self.connection = ApplicationCommunicator(get_asgi_application(), scope)
 
@@ -148,22 +154,17 @@ class LiveTests(TransactionTestCase):
     """Those who wait hear of what others say."""
 
     def setUp(self):
-        self.sessions = {}
+        self.clients = {}
         for user_id in ("ada", "grace"):
             Account.objects.create(user_id=user_id)
-            self.sessions[user_id] = sessions.create_session(user_id)
+            self.clients[user_id] = AsyncTotoClient()
+            async_to_sync(self.clients[user_id].force_login)(user_id)
 
     def tearDown(self):
         connections.close_all()
 
     async def call(self, user_id, method, **parameters):
-        body = json.dumps({"method": method, "parameters": parameters}).encode()
-        headers = {
-            "x-toto-session-id": self.sessions[user_id].session_id,
-            "x-toto-hmac": signature(user_id, body),
-        }
-        response = await self.async_client.post(URL, body, "application/json", headers=headers)
-        return response.json()["result"]
+        return await self.clients[user_id].call(method, parameters)
 
     async def waiting(self, user_id, **parameters):
         """A call that waits already."""
@@ -174,7 +175,7 @@ class LiveTests(TransactionTestCase):
 
     async def socket(self, user_id, **parameters):
         """A socket that is subscribed."""
-        socket = Socket(self.sessions[user_id])
+        socket = Socket(self.clients[user_id].session)
         await socket.connect()
         await socket.send(id="1", method="chat.subscribe", parameters=parameters)
         assert (await socket.receive())["result"] == {"room": parameters.get("room", "lobby")}
@@ -228,7 +229,7 @@ class LiveTests(TransactionTestCase):
 
     async def test_a_socket_hears_nothing_after_its_session_has_ended(self):
         socket = await self.socket("grace")
-        await sessions.aremove_session(self.sessions["grace"])
+        await self.clients["grace"].logout()
         await self.call("ada", "chat.post", text="secret")
         await self.call("ada", "chat.typing")
         assert await socket.receives_nothing()

@@ -11,7 +11,7 @@ from toto_django.codecs.msgpack import MessagePackCodec
 from toto_django.conf import settings
 from toto_django.exceptions import UnsupportedMediaType
 
-__all__ = ["JSON", "Codec", "EncodeError", "Malformed", "codec_for", "query_arguments"]
+__all__ = ["JSON", "Codec", "EncodeError", "Malformed", "codec_for", "make_codec", "query_arguments"]
 
 JSON = JSONCodec()
 
@@ -30,6 +30,15 @@ def codec_for(content_type: str) -> Codec:
     if isinstance(enabled, dict):
         return _instance(found.name, tuple(enabled.get(found.name, {}).items()))
     return _instance(found.name, ())
+
+
+def make_codec(name: str, *, max_depth: int) -> Codec:
+    """A codec of its own that reads no settings. Raises ValueError for an unknown name."""
+    if name not in _BY_NAME:
+        raise ValueError(f"There is no codec {name!r}.")
+    codec = _BY_NAME[name]()
+    codec.max_depth = max_depth
+    return codec
 
 
 @lru_cache(maxsize=128)

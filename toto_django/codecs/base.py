@@ -1,12 +1,15 @@
 """The codec contract: body bytes ↔ plain values."""
 
 import base64
+import dataclasses
 import datetime
 import decimal
+import enum
 import uuid
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar
 
+from django.utils.duration import duration_iso_string
 from django.utils.functional import Promise
 
 from toto_django.conf import settings
@@ -47,6 +50,12 @@ class Codec:
     name: ClassVar[str]
     media_types: ClassVar[tuple[str, ...]]
     content_type: ClassVar[str]
+    max_depth: int | None = None
+    """Levels a body may have; None for TOTO["MAX_DEPTH"] of the moment."""
+
+    @property
+    def depth_limit(self) -> int:
+        return settings.MAX_DEPTH if self.max_depth is None else self.max_depth
 
     def loads(self, body: bytes, content_type: str = "") -> Any:
         """The value in a body; ``content_type`` is the whole header. Raises Malformed."""
@@ -56,9 +65,17 @@ class Codec:
         """Raises EncodeError with the path of the first value it cannot carry."""
         raise NotImplementedError
 
+    def as_plain(self, value: Any, leaf: Callable[[Any], Any], key: Callable[[Any], Any]) -> Any:
+        """See the function; values may be twice as deep as bodies."""
+        return as_plain(value, leaf, key, 2 * self.depth_limit)
+
+    def check_depth(self, value: Any) -> None:
+        """See the function."""
+        check_depth(value, self.depth_limit)
+
 
 def as_text(value: Any) -> Any:
-    """The plain form of the types every format knows as text (docs/protocol.md 5.4).
+    """The plain form of what formats have no type of their own for (docs/protocol.md 5.4).
 
     Raises TypeError for any other type.
     """
@@ -70,7 +87,23 @@ def as_text(value: Any) -> Any:
         return list(value)
     if isinstance(value, Mapping):
         return dict(value)
+    if isinstance(value, enum.Enum):
+        return value.value
+    if isinstance(value, datetime.timedelta):
+        return duration_iso_string(value)
+    members = _members(value)
+    if members is not None:
+        return members
     raise TypeError(f"a value of type {type(value).__name__} has no form on the wire")
+
+
+def _members(value: Any) -> Any:
+    """Of a dataclass or a model of pydantic, None for anything else; they may need a plain form too."""
+    if hasattr(type(value), "__pydantic_serializer__"):
+        return value.__pydantic_serializer__.to_python(value, by_alias=True)
+    if dataclasses.is_dataclass(value) and not isinstance(value, type):
+        return {field.name: getattr(value, field.name) for field in dataclasses.fields(value)}
+    return None
 
 
 def as_base64(value: Any) -> Any:
@@ -80,21 +113,26 @@ def as_base64(value: Any) -> Any:
     return as_text(value)
 
 
-def as_plain(value: Any, leaf: Callable[[Any], Any], key: Callable[[Any], Any], path: Path = ()) -> Any:
+def as_plain(
+    value: Any, leaf: Callable[[Any], Any], key: Callable[[Any], Any], max_depth: int, path: Path = ()
+) -> Any:
     """A copy of a value in which each scalar went through ``leaf`` and each mapping key through ``key``.
 
     Both raise TypeError, ValueError or OverflowError for what they refuse; that becomes
     an EncodeError with the path.
     """
-    if len(path) > 2 * settings.MAX_DEPTH:
+    if len(path) > max_depth:
         raise EncodeError(path[:8], "it is nested too deeply")
     if isinstance(value, Mapping):
         return {
-            _tried(key, name, (*path, name)): as_plain(item, leaf, key, (*path, name))
+            _tried(key, name, (*path, name)): as_plain(item, leaf, key, max_depth, (*path, name))
             for name, item in value.items()
         }
     if isinstance(value, list | tuple | set | frozenset):
-        return [as_plain(item, leaf, key, (*path, index)) for index, item in enumerate(value)]
+        return [as_plain(item, leaf, key, max_depth, (*path, index)) for index, item in enumerate(value)]
+    members = _members(value)
+    if members is not None:
+        return as_plain(members, leaf, key, max_depth, path)
     return _tried(leaf, value, path)
 
 
@@ -109,6 +147,8 @@ def key_text(key: Any) -> str:
     """A mapping key as text, as JSON writes it."""
     if isinstance(key, str):
         return key
+    if isinstance(key, enum.Enum):
+        return key_text(key.value)
     if key is None or key is True or key is False:
         return {None: "null", True: "true", False: "false"}[key]
     if isinstance(key, int | float):
@@ -124,14 +164,14 @@ def path_text(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def check_depth(value: Any) -> None:
-    """Refuse a value of more than MAX_DEPTH levels, empty ones included. Raises Malformed."""
+def check_depth(value: Any, max_depth: int) -> None:
+    """Refuse a value of more than ``max_depth`` levels, empty ones included. Raises Malformed."""
     containers = [value] if isinstance(value, dict | list) else []
     depth = 0
     while containers:
         depth += 1
-        if depth > settings.MAX_DEPTH:
-            raise Malformed(f"The body has more than {settings.MAX_DEPTH} levels.")
+        if depth > max_depth:
+            raise Malformed(f"The body has more than {max_depth} levels.")
         containers = [
             item
             for container in containers

@@ -7,8 +7,7 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 
-from toto_django.codecs.base import Codec, Malformed, as_plain, as_text, check_depth, key_text
-from toto_django.conf import settings
+from toto_django.codecs.base import Codec, Malformed, as_text, key_text
 
 __all__ = ["BSONCodec"]
 
@@ -31,8 +30,8 @@ class BSONCodec(Codec):
             value = bson.decode(body, self.options)
         except (BSONError, ValueError, OverflowError, RecursionError) as error:
             raise Malformed(f"The body is not BSON: {error}.") from None
-        if len(body) > SMALLEST_LEVEL * settings.MAX_DEPTH:
-            check_depth(value)
+        if len(body) > SMALLEST_LEVEL * self.depth_limit:
+            self.check_depth(value)
         return value
 
     def dumps(self, value: Any) -> bytes:
@@ -40,7 +39,7 @@ class BSONCodec(Codec):
         try:
             return bson.encode(value, codec_options=self.options)
         except (BSONError, TypeError, ValueError, OverflowError, RecursionError):
-            return bson.encode(as_plain(value, self._leaf, _key), codec_options=self.options)
+            return bson.encode(self.as_plain(value, self._leaf, _key), codec_options=self.options)
 
     def _leaf(self, value: Any) -> Any:
         """The value itself where BSON has its type, else its text."""

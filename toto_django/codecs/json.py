@@ -2,10 +2,10 @@
 
 import json
 import math
+from collections.abc import Callable
 from typing import Any, NoReturn
 
-from toto_django.codecs.base import Codec, Malformed, as_base64, as_plain, check_depth, key_text
-from toto_django.conf import settings
+from toto_django.codecs.base import Codec, Malformed, as_base64, key_text
 
 __all__ = ["JSONCodec"]
 
@@ -19,18 +19,27 @@ class JSONCodec(Codec):
 
     def loads(self, body: bytes, content_type: str = "") -> Any:
         try:
-            value = _decoder.decode(body.decode("utf-8"))
+            value = _decoded(body.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise Malformed(f"The body is not JSON: {_reason(error)}.") from None
-        if body.count(b"[") + body.count(b"{") > settings.MAX_DEPTH:
-            check_depth(value)
+        if body.count(b"[") + body.count(b"{") > self.depth_limit:
+            self.check_depth(value)
         return value
 
     def dumps(self, value: Any) -> bytes:
         try:
             return _encoder.encode(value).encode()
         except (TypeError, ValueError, RecursionError):
-            return _encoder.encode(as_plain(value, _leaf, key_text)).encode()
+            return _encoder.encode(self.as_plain(value, _leaf, key_text)).encode()
+
+
+def _decoded(text: str) -> Any:
+    """Most bodies have no space around their value: the decoder need not look for it."""
+    try:
+        value, end = _scan(text, 0)
+    except StopIteration:
+        return _decoder.decode(text)
+    return value if end == len(text) else _decoder.decode(text)
 
 
 def _finite(text: str) -> float:
@@ -66,4 +75,5 @@ def _leaf(value: Any) -> Any:
 
 
 _decoder = json.JSONDecoder(parse_float=_finite, parse_constant=_refuse_constant)
+_scan: Callable[[str, int], tuple[Any, int]] = _decoder.scan_once  # type: ignore[attr-defined]
 _encoder = json.JSONEncoder(ensure_ascii=True, allow_nan=False, default=as_base64)

@@ -4,8 +4,7 @@ from typing import Any
 
 import msgpack
 
-from toto_django.codecs.base import Codec, Malformed, as_plain, as_text, check_depth
-from toto_django.conf import settings
+from toto_django.codecs.base import Codec, Malformed, as_text
 
 __all__ = ["MessagePackCodec"]
 
@@ -24,18 +23,25 @@ class MessagePackCodec(Codec):
 
     def loads(self, body: bytes, content_type: str = "") -> Any:
         try:
-            value = _unpack(body)
+            value = self._unpack(body)
         except (msgpack.UnpackException, ValueError, TypeError, OverflowError, RecursionError) as error:
             raise Malformed(f"The body is not MessagePack: {str(error) or type(error).__name__}.") from None
-        if len(body) > settings.MAX_DEPTH:
-            check_depth(value)
+        if len(body) > self.depth_limit:
+            self.check_depth(value)
         return value
 
     def dumps(self, value: Any) -> bytes:
         try:
             return self._pack(value)
         except (TypeError, ValueError, OverflowError, RecursionError):
-            return self._pack(as_plain(value, self._leaf, self._leaf))
+            return self._pack(self.as_plain(value, self._leaf, self._leaf))
+
+    def _unpack(self, body: bytes) -> Any:
+        try:
+            return msgpack.unpackb(body, strict_map_key=False, timestamp=3)
+        except UnicodeDecodeError:
+            old = msgpack.unpackb(body, strict_map_key=False, timestamp=3, unicode_errors="surrogateescape")
+            return self.as_plain(old, _raw, _raw)
 
     def _pack(self, value: Any) -> bytes:
         data: bytes = msgpack.packb(value, default=as_text, use_bin_type=self.use_bin_type)
@@ -46,14 +52,6 @@ class MessagePackCodec(Codec):
             raise OverflowError("the integer does not fit into 64 bits")
         self._pack(value)
         return value
-
-
-def _unpack(body: bytes) -> Any:
-    try:
-        return msgpack.unpackb(body, strict_map_key=False, timestamp=3)
-    except UnicodeDecodeError:
-        old = msgpack.unpackb(body, strict_map_key=False, timestamp=3, unicode_errors="surrogateescape")
-        return as_plain(old, _raw, _raw)
 
 
 def _raw(value: Any) -> Any:

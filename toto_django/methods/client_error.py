@@ -4,6 +4,7 @@ import json
 import logging
 from typing import Any
 
+from toto_django.description.documenting import documented
 from toto_django.handler import Handler
 from toto_django.invocation import requires
 from toto_django.registry import method
@@ -17,6 +18,11 @@ LONGEST_REPORT = 4096
 
 @method("client_error")
 @requires("client_error", "client_type")
+@documented(
+    parameters={"client_error": {}, "client_type": {"type": "string"}},
+    others=True,
+    result={"type": "object", "properties": {"logged": {"type": "boolean"}}, "required": ["logged"]},
+)
 def client_error(handler: Handler, parameters: dict[str, Any]) -> dict[str, bool]:
     """Log an error of a browser client."""
     is_logged = parameters["client_type"] == "browser_js"

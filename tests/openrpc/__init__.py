@@ -1,0 +1,1 @@
+"""OpenRPC documents: the meta-schema, and values made from what documents say."""
