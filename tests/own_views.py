@@ -15,6 +15,8 @@ from toto_django.drf import (
     MessagePackParser,
     MessagePackRenderer,
     TotoAuthentication,
+    TotoCookieAuthentication,
+    TotoThrottle,
 )
 
 
@@ -76,6 +78,21 @@ class Private(Echo):
     permission_classes: ClassVar[list[Any]] = [IsAuthenticated]
 
 
+class Browsed(Private):
+    authentication_classes: ClassVar[list[Any]] = [TotoCookieAuthentication, TotoAuthentication]
+
+
+class Limited(Echo):
+    throttle_classes: ClassVar[list[Any]] = [TotoThrottle]
+    throttle_scope = "uploads"
+
+
+class Unlimited(Echo):
+    """It names no rate."""
+
+    throttle_classes: ClassVar[list[Any]] = [TotoThrottle]
+
+
 urlpatterns = [
     path("own/plain", plain),
     path("own/coroutine", coroutine),
@@ -88,5 +105,8 @@ urlpatterns = [
     path("own/aguarded/<name>", aguarded),
     path("drf/echo", Echo.as_view()),
     path("drf/private", Private.as_view()),
+    path("drf/browsed", Browsed.as_view()),
+    path("drf/limited", Limited.as_view()),
+    path("drf/unlimited", Unlimited.as_view()),
     path("service/", include("toto_django.urls")),
 ]

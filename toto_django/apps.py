@@ -1,4 +1,6 @@
-from django.apps import AppConfig
+from importlib import import_module
+
+from django.apps import AppConfig, apps
 from django.utils.translation import gettext_lazy as _
 
 
@@ -14,3 +16,5 @@ class TotoConfig(AppConfig):
         checks.register_all()
         receivers.connect_all()
         registry.discover()
+        if apps.is_installed("drf_spectacular"):
+            import_module("toto_django.openapi")

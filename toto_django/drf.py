@@ -1,24 +1,41 @@
-"""For a project's own Django REST framework views: parsers, renderers and TotoAuthentication."""
+"""For a project's own Django REST framework views: parsers, renderers, authentication and throttles."""
 
 from collections.abc import Mapping
 from typing import IO, Any, ClassVar
 
+from django.core.exceptions import ImproperlyConfigured
 from rest_framework import status
-from rest_framework.authentication import BaseAuthentication
+from rest_framework.authentication import SessionAuthentication
 from rest_framework.exceptions import APIException, AuthenticationFailed, ParseError
 from rest_framework.parsers import BaseParser
 from rest_framework.renderers import BaseRenderer
 from rest_framework.request import Request
+from rest_framework.throttling import BaseThrottle
 
+from toto_django import sessions
+from toto_django.buckets import current_buckets
 from toto_django.codecs.base import Codec, Malformed
 from toto_django.codecs.bson import BSONCodec
 from toto_django.codecs.msgpack import MessagePackCodec
 from toto_django.conf import settings
 from toto_django.exceptions import InvalidHMAC, Unavailable
+from toto_django.exchange import Exchange
+from toto_django.http import SESSION_COOKIE, session_id_in_cookie
+from toto_django.rates import whole_seconds
 from toto_django.sessions import Session
+from toto_django.signing import current_scheme
 from toto_django.stores import account_store
+from toto_django.throttling import account_or_address, named_rate
 
-__all__ = ["BSONParser", "BSONRenderer", "MessagePackParser", "MessagePackRenderer", "TotoAuthentication"]
+__all__ = [
+    "BSONParser",
+    "BSONRenderer",
+    "MessagePackParser",
+    "MessagePackRenderer",
+    "TotoAuthentication",
+    "TotoCookieAuthentication",
+    "TotoThrottle",
+]
 
 
 class _CodecParser(BaseParser):
@@ -93,15 +110,16 @@ class MessagePackRenderer(_CodecRenderer):
     codec = MessagePackCodec()
 
 
-class TotoAuthentication(BaseAuthentication):
+class TotoAuthentication(SessionAuthentication):
     """By the request's verified Toto session: ``request.user`` is its account, ``request.auth`` the session.
 
-    Needs TotoMiddleware. Answers are signed as on the wire.
+    Needs TotoMiddleware. Answers are signed as on the wire. Where nothing but the cookie names
+    the session and nothing is signed, Django's CSRF check applies.
     """
 
     def authenticate(self, request: Request) -> tuple[Any, Session] | None:
         try:
-            session = request._request.toto.retrieve_session()  # type: ignore[attr-defined]
+            session = self.session_of(request)
             if session is None or not session.user_id:
                 return None
             user = account_store().get_user(session.user_id)
@@ -111,10 +129,81 @@ class TotoAuthentication(BaseAuthentication):
             raise _ServiceUnavailable(error.value) from None
         if user is None or not user.is_active:
             raise AuthenticationFailed
+        if self.needs_csrf_check(request):
+            self.enforce_csrf(request)
         return user, session
+
+    def session_of(self, request: Request) -> Session | None:
+        """Whose request it is. Raises InvalidHMAC, Unavailable."""
+        return _exchange(request).retrieve_session()
+
+    def needs_csrf_check(self, request: Request) -> bool:
+        """A page of another site could have made the browser send this request."""
+        if request.headers.get("x-toto-session-id", "").strip():
+            return False
+        return current_scheme() is None or "x-toto-hmac" not in request.headers
 
     def authenticate_header(self, request: Request) -> str:
         return "Toto"
+
+
+class TotoCookieAuthentication(TotoAuthentication):
+    """By the session cookie alone, unsigned, for people with a browser: the browsable API, forms, links.
+
+    Needs USE_COOKIES. Django's CSRF check applies.
+    """
+
+    def session_of(self, request: Request) -> Session | None:
+        session_id = session_id_in_cookie(request.COOKIES.get(SESSION_COOKIE, ""))
+        session = sessions.load_session(session_id) if session_id else None
+        if session is not None:
+            sessions.renew(session)
+        return session
+
+    def needs_csrf_check(self, request: Request) -> bool:
+        return True
+
+
+class TotoThrottle(BaseThrottle):
+    """At most the rate in THROTTLES that a view names with ``throttle_scope``, together with all methods that
+    have ``@throttle(<name>, by="account")``.
+
+    Requests count for the account, those of nobody for their address.
+    """
+
+    def __init__(self) -> None:
+        self._wait = 0
+
+    def allow_request(self, request: Request, view: Any) -> bool:
+        name = getattr(view, "throttle_scope", None)
+        rate = None if name is None else named_rate(name)
+        if rate is None:
+            return True
+        subject = account_or_address(_user_id(request), request._request)
+        try:
+            self._wait = current_buckets().charge(f"{name} {subject}", rate)
+        except Unavailable as error:
+            raise _ServiceUnavailable(error.value) from None
+        return self._wait <= 0
+
+    def wait(self) -> float:
+        return whole_seconds(self._wait)
+
+
+def _exchange(request: Request) -> Exchange:
+    try:
+        exchange: Exchange = request._request.toto  # type: ignore[attr-defined]
+    except AttributeError:
+        raise ImproperlyConfigured("TotoAuthentication needs TotoMiddleware in MIDDLEWARE.") from None
+    return exchange
+
+
+def _user_id(request: Request) -> str:
+    """Of the session, or of the user that another authentication found; "" for nobody."""
+    if isinstance(request.auth, Session):
+        return request.auth.user_id
+    is_somebody = getattr(request.user, "is_authenticated", False)
+    return request.user.get_username() if is_somebody else ""
 
 
 class _ContentTooLarge(APIException):
