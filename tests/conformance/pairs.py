@@ -1,18 +1,20 @@
-"""Two uvicorn processes, A and B, that share a database and a Redis."""
+"""Two server processes, A and B, that share a database and a Redis."""
 
 import itertools
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import Future
 from contextlib import ExitStack
 
 from tests.conformance.answers import Answer
 from tests.conformance.recordings import Request
-from tests.conformance.servers import UvicornTransport
+from tests.conformance.servers import PortTransport, UvicornTransport, toto_serving
 from tests.conformance.transports import Transport
 from tests.servers.redis import RedisServer
 
+Start = Callable[[ExitStack, Mapping[str, str]], list[PortTransport]]
 
-class UvicornPair(Transport):
+
+class Pair(Transport):
     """A request goes to the process that its ``connection`` names.
 
     Requests without one go to A, or with ``is_spread`` to B and A in turns.
@@ -20,14 +22,14 @@ class UvicornPair(Transport):
 
     is_asgi = True
     is_server = True
-    refused_verbs = UvicornTransport.refused_verbs
+    refused_verbs = PortTransport.refused_verbs
 
-    def __init__(self, environment: Mapping[str, str], is_spread: bool) -> None:
+    def __init__(self, start: Start, environment: Mapping[str, str], is_spread: bool) -> None:
         self.turns = itertools.cycle("BA" if is_spread else "A")
         with ExitStack() as started:
             redis = started.enter_context(RedisServer())
-            shared = {**environment, "TOTO_TEST_REDIS": redis.url}
-            self.servers = {name: started.enter_context(UvicornTransport(shared)) for name in ("A", "B")}
+            servers = start(started, {**environment, "TOTO_TEST_REDIS": redis.url})
+            self.servers = dict(zip("AB", servers, strict=True))
             self.running = started.pop_all()
 
     def send(
@@ -38,3 +40,15 @@ class UvicornPair(Transport):
 
     def close(self) -> None:
         self.running.close()
+
+
+def two_of_uvicorn(started: ExitStack, environment: Mapping[str, str]) -> list[PortTransport]:
+    """Each a server of its own."""
+    return [started.enter_context(UvicornTransport(environment)) for _ in range(2)]
+
+
+def two_of_toto(started: ExitStack, environment: Mapping[str, str]) -> list[PortTransport]:
+    """`manage.py toto --processes=2`."""
+    operator = started.enter_context(toto_serving(environment, "--processes=2"))
+    ports = [process["port"] for process in operator.processes]
+    return [started.enter_context(PortTransport(port, lambda: operator.log)) for port in ports]

@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from typing import Any
 
 from tests.conformance import recordings
+from tests.conformance.pairs import two_of_toto, two_of_uvicorn
 from tests.conformance.recordings import Recording
-from tests.conformance.servers import GunicornTransport, UvicornTransport
+from tests.conformance.servers import GunicornTransport, TotoTransport, UvicornTransport
 from tests.conformance.stores import DEFAULT, SERVED, STORES
 from tests.conformance.transports import AsgiTransport, Transport, WsgiTransport
 
@@ -25,9 +26,9 @@ WITHOUT_STORE = ("a_none", "d_", "f_", "g_")
 """How the names of recordings begin that say nothing about accounts and sessions."""
 
 IN_PROCESS: Mapping[str, Callable[[], Transport]] = {"wsgi": WsgiTransport, "asgi": AsgiTransport}
-SERVERS = {"gunicorn": GunicornTransport, "uvicorn": UvicornTransport}
-PAIR = "uvicorn pair"
-ASGI = {"asgi", "uvicorn"}
+SERVERS = {"gunicorn": GunicornTransport, "uvicorn": UvicornTransport, "toto": TotoTransport}
+PAIRS = {"uvicorn pair": two_of_uvicorn, "toto pair": two_of_toto}
+ASGI = {"asgi", "uvicorn", "toto"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -46,7 +47,7 @@ class Run:
     @property
     def marks(self) -> list[str]:
         """Of its test: `service` where it needs Redis or MongoDB, `server` where it starts a web server."""
-        needs_service = self.transport == PAIR or self.store in SERVED
+        needs_service = self.transport in PAIRS or self.store in SERVED
         return ["service"] * needs_service + ["server"] * (self.transport not in IN_PROCESS)
 
     @property
@@ -83,7 +84,8 @@ def all_runs() -> Iterator[Run]:
             if any(case.strict for case in recordings.load(file).cases):
                 yield Run(file=file, transport=transport, strict=True)
         if recordings.load(file).processes > 1:
-            yield Run(file=file, transport=PAIR)
+            for transport in PAIRS:
+                yield Run(file=file, transport=transport)
         if not file.startswith(WITHOUT_STORE):
             for store in STORES:
                 for transport in IN_PROCESS if store in SERVED else ("asgi",):

@@ -1,4 +1,4 @@
-"""The two transports over a real server: gunicorn (WSGI) and uvicorn (ASGI) in a subprocess."""
+"""The transports over a real server in subprocesses: gunicorn (WSGI), uvicorn and `manage.py toto` (ASGI)."""
 
 import http.client
 import io
@@ -8,16 +8,20 @@ import socket
 import subprocess
 import sys
 import tempfile
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from concurrent.futures import CancelledError, Future, ThreadPoolExecutor
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import ClassVar
 
 from tests.conformance.answers import Answer
 from tests.conformance.recordings import Request
 from tests.conformance.transports import PATIENCE, Transport, sent_headers
+from tests.realtime import ROOT
+from tests.server.daemon import Operator, operator_in
 
-ROOT = Path(__file__).resolve().parent.parent.parent
+LOGGED = 3000
+"""Characters of a server's log that an error cites."""
 
 
 class Connection:
@@ -69,27 +73,18 @@ class _Reading:
         return self.buffer
 
 
-class ServerTransport(Transport):
-    """Sends the recorded bytes to a server that runs in a subprocess."""
+class PortTransport(Transport):
+    """Sends the recorded bytes to a port; ``said`` is what its server has logged."""
 
+    is_asgi = True
     is_server = True
-    command: ClassVar[Sequence[str]]
-    """The server's command line; ``{fd}`` is the listening socket."""
+    refused_verbs = frozenset({"FOO"})
 
-    def __init__(self, environment: Mapping[str, str]) -> None:
+    def __init__(self, port: int, said: Callable[[], str]) -> None:
+        self.port = port
+        self.said = said
         self.named: dict[str, Connection] = {}
         self.threads = ThreadPoolExecutor(max_workers=32)
-        self.log = tempfile.TemporaryFile()  # noqa: SIM115 - closed by close()
-        with socket.create_server(("127.0.0.1", 0)) as listener:
-            self.port = listener.getsockname()[1]
-            self.process = subprocess.Popen(
-                [sys.executable, "-m", *(word.format(fd=listener.fileno()) for word in self.command)],
-                cwd=ROOT,
-                env={**os.environ, **environment, "DJANGO_SETTINGS_MODULE": "tests.service.settings"},
-                pass_fds=[listener.fileno()],
-                stdout=self.log,
-                stderr=self.log,
-            )
 
     def send(
         self, request: Request, connection: str | None = None, leave_after: float | None = None
@@ -110,22 +105,44 @@ class ServerTransport(Transport):
         except TimeoutError:
             if leave_after is not None:
                 raise CancelledError from None
-            raise TimeoutError(f"no answer; the server said: {self._said()}") from None
+            raise TimeoutError(f"no answer; the server said: {self.said()[-LOGGED:]}") from None
         except (OSError, http.client.HTTPException) as error:
-            raise ConnectionError(f"{error!r}; the server said: {self._said()}") from error
+            raise ConnectionError(f"{error!r}; the server said: {self.said()[-LOGGED:]}") from error
         finally:
             if not kept:
                 connection.close()
 
-    def _said(self) -> str:
-        self.log.seek(max(self.log.seek(0, io.SEEK_END) - 3000, 0))
-        return self.log.read().decode(errors="replace")
+    def close(self) -> None:
+        for connection in self.named.values():
+            connection.close()
+        self.threads.shutdown(cancel_futures=True)
+
+
+class ServerTransport(PortTransport):
+    """One server process."""
+
+    command: ClassVar[Sequence[str]]
+    """Its command line; ``{fd}`` is the listening socket."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        self.log = tempfile.NamedTemporaryFile()  # noqa: SIM115 - closed by close()
+        with socket.create_server(("127.0.0.1", 0)) as listener:
+            super().__init__(listener.getsockname()[1], self._logged)
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", *(word.format(fd=listener.fileno()) for word in self.command)],
+                cwd=ROOT,
+                env={**os.environ, **environment, "DJANGO_SETTINGS_MODULE": "tests.service.settings"},
+                pass_fds=[listener.fileno()],
+                stdout=self.log,
+                stderr=self.log,
+            )
+
+    def _logged(self) -> str:
+        return Path(self.log.name).read_text(errors="replace")
 
     def close(self) -> None:
         try:
-            for connection in self.named.values():
-                connection.close()
-            self.threads.shutdown(cancel_futures=True)
+            super().close()
         finally:
             self._end()
             self.log.close()
@@ -151,6 +168,7 @@ class GunicornTransport(ServerTransport):
     """gunicorn with threads and keep-alive."""
 
     is_asgi = False
+    refused_verbs = frozenset()
     command = (
         *("gunicorn", "tests.service.wsgi:application", "--bind", "fd://{fd}", "--worker-class", "gthread"),
         *("--threads", "4", "--keep-alive", "10", "--no-control-socket"),
@@ -160,6 +178,32 @@ class GunicornTransport(ServerTransport):
 class UvicornTransport(ServerTransport):
     """uvicorn, one process."""
 
-    is_asgi = True
-    refused_verbs = frozenset({"FOO"})
     command = ("uvicorn", "tests.service.asgi:application", "--fd", "{fd}", "--timeout-keep-alive", "10")
+
+
+@contextmanager
+def toto_serving(environment: Mapping[str, str], *options: str) -> Iterator[Operator]:
+    """`manage.py toto` in the foreground, with a port for each of its processes."""
+    with (
+        tempfile.TemporaryDirectory(prefix="toto_conformance_") as folder,
+        operator_in(Path(folder)) as operator,
+    ):
+        operator.environment.update(environment)
+        process = operator.begin("--grace=2", *options)
+        yield operator
+        process.terminate()
+        process.wait(10)
+
+
+class TotoTransport(PortTransport):
+    """`manage.py toto`, one process below its master."""
+
+    def __init__(self, environment: Mapping[str, str]) -> None:
+        with ExitStack() as started:
+            operator = started.enter_context(toto_serving(environment))
+            super().__init__(operator.port, lambda: operator.log)
+            self.running = started.pop_all()
+
+    def close(self) -> None:
+        with self.running:
+            super().close()

@@ -8,9 +8,9 @@ import pytest
 from django.db import connection
 from django.test import override_settings
 
-from tests.conformance.pairs import UvicornPair
+from tests.conformance.pairs import Pair
 from tests.conformance.replay import CATEGORIES, Outcome, Replay
-from tests.conformance.runs import IN_PROCESS, PAIR, SERVERS, Run, all_runs
+from tests.conformance.runs import IN_PROCESS, PAIRS, SERVERS, Run, all_runs
 from tests.conformance.stores import configured, history
 from tests.conformance.transports import Transport
 from tests.servers.redis import RedisServer
@@ -27,7 +27,7 @@ RUNS = [
 @pytest.mark.django_db(transaction=True)
 @pytest.mark.parametrize("run", RUNS)
 def test_answers_as_recorded(run: Run, record_property: Record, request: pytest.FixtureRequest) -> None:
-    if run.transport == PAIR and not RedisServer.is_available():
+    if run.transport in PAIRS and not RedisServer.is_available():
         record_property("conformance", (str(run), f"needs redis-server ({len(run.recording.cases)} cases)"))
         pytest.skip(RedisServer.reason())
     store = configured(run.store, request)
@@ -49,8 +49,9 @@ def _transport(run: Run) -> Transport:
     if run.transport in IN_PROCESS:
         return IN_PROCESS[run.transport]()
     environment = run.environment(str(connection.settings_dict["NAME"]))
-    if run.transport == PAIR:
-        return UvicornPair(environment, is_spread=not run.recording.names_processes)
+    if run.transport in PAIRS:
+        is_spread = not run.recording.names_processes
+        return Pair(PAIRS[run.transport], environment, is_spread)
     return SERVERS[run.transport](environment)
 
 

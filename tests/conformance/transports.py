@@ -1,4 +1,4 @@
-"""The contract of the four ways to send a request, and the two in-process ones."""
+"""The contract of the ways to send a request, and the two in-process ones."""
 
 import asyncio
 import threading

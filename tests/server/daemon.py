@@ -16,9 +16,11 @@ from typing import Any
 from tests.realtime import HERE, ROOT, until
 from toto_django.server.pidfiles import PidFiles
 
-__all__ = ["Operator", "fetched", "operator_in"]
+__all__ = ["MANAGE", "Operator", "fetched", "operator_in"]
 
 MARK = "TOTO_TEST_OPERATOR"
+PATIENCE = 40.0
+"""Seconds that a start may take, where many tests start servers at once."""
 TOTO = {**HERE, "METHOD_MODULES": ["tests.server.methods", "tests.service.realtime"]}
 MANAGE = (sys.executable, "-W", "error", "-m", "django", "toto")
 
@@ -50,7 +52,7 @@ class Operator:
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             text=True,
-            timeout=40,
+            timeout=PATIENCE,
         )
         assert done.returncode == code, (done.stdout, self.log)
         return done.stdout
@@ -63,7 +65,7 @@ class Operator:
     def begin(self, *arguments: str, command: tuple[str, ...] = MANAGE) -> "subprocess.Popen[bytes]":
         """Serve in the foreground; return when it does."""
         process = self.popen("--port=0", "--pidfile=toto.daemon.pid", *arguments, command=command)
-        until(lambda: process.poll() is not None or self.serving)
+        until(lambda: process.poll() is not None or self.serving, PATIENCE)
         assert process.poll() is None, self.log
         return process
 

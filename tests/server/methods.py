@@ -9,6 +9,7 @@ from typing import Any
 from django.conf import settings
 
 from toto_django import method
+from toto_django.models import Account
 
 begun: list[str] = []
 
@@ -43,6 +44,16 @@ def begun_(handler: Any, parameters: Any) -> list[str]:
 @method("server.say")
 def say(handler: Any, parameters: Any) -> None:
     print(parameters["text"])
+
+
+@method("server.accounts")
+def accounts(handler: Any, parameters: Any) -> int:
+    return Account.objects.count()
+
+
+@method("server.aaccounts")
+async def aaccounts(handler: Any, parameters: Any) -> int:
+    return await Account.objects.acount()
 
 
 @method("server.parsers")

@@ -10,7 +10,7 @@ import sys
 import threading
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from http.client import HTTPConnection
 from pathlib import Path
 
@@ -18,6 +18,7 @@ import pytest
 
 from tests.realtime import Waiting, until
 from tests.server.daemon import Operator, fetched
+from tests.server.wrk import calling, needs_wrk
 from toto_django.server.operating import status_lines
 
 pytestmark = pytest.mark.server
@@ -53,6 +54,24 @@ def test_three_processes_start_come_back_and_stop(operator: Operator) -> None:
     assert operator.living() == []
     assert [path.name for path in operator.folder.iterdir()] == ["toto.log"]
     assert "Not running." in operator.run("--status", code=3)
+
+
+def test_shared_port_is_served_while_a_process_is_down(operator: Operator) -> None:
+    ports = operator.start("--processes=3", "--shared-port")
+    [port] = {*ports}
+    killed, *others = operator.pids
+    until(lambda: fetched(port, "/server/pid") == killed)
+    os.kill(killed, signal.SIGKILL)
+    until(lambda: not operator.serving)
+    answered = set()
+    while not operator.serving:
+        answered.add(fetched(port, "/server/pid"))
+    assert operator.pids[1:] == others
+    assert answered <= {*operator.pids}
+    until(lambda: fetched(port, "/server/pid") == operator.pids[0])
+    assert f"  1: port {port}, process {operator.pids[0]}, for" in operator.run("--status")
+    operator.run("--stop")
+    assert operator.living() == []
 
 
 def test_process_that_does_not_last_comes_back_later_each_time(operator: Operator) -> None:
@@ -126,6 +145,25 @@ def test_reload_under_load_fails_no_request(operator: Operator, parser: str) -> 
         clients.pids.clear()
         until(lambda: clients.pids == {*operator.pids})
     assert clients.failures == []
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        pytest.param(["--shared-port"], id="shared", marks=needs_wrk),
+        pytest.param([], id="sequential", marks=needs_wrk),
+    ],
+)
+def test_reload_fails_no_request_of_many_connections(operator: Operator, options: list[str]) -> None:
+    ports = dict.fromkeys(operator.start("--processes=2", *options))
+    before = operator.pids
+    with ExitStack() as stack:
+        callers = [stack.enter_context(calling(port)) for port in ports]
+        operator.run("--reload")
+        assert not {*before} & {*operator.pids}
+    for caller in callers:
+        assert caller.calls > 0
+        assert caller.failures == {}
 
 
 def test_reload_answers_a_call_that_is_under_way(operator: Operator) -> None:

@@ -34,9 +34,11 @@ class Server(ABC):
     """The Debian package, or whatever else provides the server."""
     user: ClassVar[str | None] = None
     """Who runs it where the tests run as root; None for root."""
+    host: str = "127.0.0.1"
+    """The address it listens on."""
 
     def __init__(self) -> None:
-        self.port = free_port()
+        self.port = free_port(self.host)
         self.process: subprocess.Popen[bytes] | None = None
         self._directory = tempfile.TemporaryDirectory(prefix="toto_server_")
         try:
@@ -168,12 +170,12 @@ def found(name: str, *folders: Path) -> str | None:
     )
 
 
-def free_port() -> int:
+def free_port(host: str = "127.0.0.1") -> int:
     while True:
         port = random.choice(PORTS)
         with socket.socket() as probe:
             try:
-                probe.bind(("127.0.0.1", port))
+                probe.bind((host, port))
             except OSError:
                 continue
             return port

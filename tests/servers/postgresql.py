@@ -20,6 +20,10 @@ class PostgreSQLServer(Server):
     package = "postgres and initdb (Debian: apt-get install postgresql)"
     user = "postgres"
 
+    def __init__(self, *, host: str = Server.host) -> None:
+        self.host = host
+        super().__init__()
+
     @classmethod
     def binary(cls) -> str | None:
         folders = Path("/usr/lib/postgresql").glob("*/bin")
@@ -27,7 +31,7 @@ class PostgreSQLServer(Server):
 
     @property
     def url(self) -> str:
-        return f"postgresql://postgres@127.0.0.1:{self.port}/postgres"
+        return f"postgresql://postgres@{self.host}:{self.port}/postgres"
 
     def stop(self) -> None:
         """See Server. It would not start again while one of its processes runs."""
@@ -60,6 +64,8 @@ class PostgreSQLServer(Server):
         initdb = str(Path(str(self.binary())).resolve().with_name("initdb"))
         options = ("--username", "postgres", "--auth", "trust", "--encoding", "UTF8", "--locale", "C")
         self._run([initdb, "--pgdata", self._data, *options, "--no-sync", "--no-instructions"])
+        with open(Path(self._data, "pg_hba.conf"), "a") as rules:  # for other hosts of its network
+            rules.write("host all postgres samenet trust\n")
 
     @property
     def _data(self) -> str:
@@ -67,7 +73,7 @@ class PostgreSQLServer(Server):
 
     def _command(self) -> Sequence[str]:
         return (
-            *(str(self.binary()), "-D", self._data, "-h", "127.0.0.1", "-p", str(self.port)),
+            *(str(self.binary()), "-D", self._data, "-h", self.host, "-p", str(self.port)),
             *("-c", "unix_socket_directories=", "-c", "shared_buffers=16MB"),
         )
 

@@ -15,8 +15,13 @@ class RedisServer(Server):
     package = "redis-server (Debian: apt-get install redis-server)"
 
     def __init__(
-        self, *, persistent: bool = False, fsync: Literal["always", "everysec"] = "everysec"
+        self,
+        *,
+        host: str = Server.host,
+        persistent: bool = False,
+        fsync: Literal["always", "everysec"] = "everysec",
     ) -> None:
+        self.host = host
         self.persistent = persistent
         self.fsync = fsync
         super().__init__()
@@ -27,7 +32,7 @@ class RedisServer(Server):
 
     @property
     def url(self) -> str:
-        return f"redis://127.0.0.1:{self.port}/0"
+        return f"redis://{self.host}:{self.port}/0"
 
     @property
     def layers(self) -> dict[str, Any]:
@@ -37,14 +42,15 @@ class RedisServer(Server):
 
     def _command(self) -> Sequence[str]:
         return (
-            *(str(self.binary()), "--bind", "127.0.0.1", "--port", str(self.port)),
+            *(str(self.binary()), "--bind", self.host, "--port", str(self.port)),
+            *("--protected-mode", "no"),
             *("--dir", str(self.directory), "--save", "", "--appendfsync", self.fsync),
             *("--appendonly", "yes" if self.persistent else "no"),
         )
 
     def _answers(self) -> bool:
         try:
-            with socket.create_connection(("127.0.0.1", self.port), timeout=1) as connection:
+            with socket.create_connection((self.host, self.port), timeout=1) as connection:
                 connection.sendall(b"PING\r\n")
                 return connection.recv(64).startswith(b"+PONG")
         except OSError:

@@ -15,12 +15,23 @@ from itertools import count
 from pathlib import Path
 from threading import Event, Thread
 from types import TracebackType
-from typing import Any, Self
+from typing import Any, Protocol, Self
 
 from tests.calls import PASSWORD, Login, envelope, signed
 from tests.realtime import PATIENCE, ROOT, until
 
-__all__ = ["GUNICORN", "PUBLIC", "UVICORN", "Application", "Attempt", "Client", "Load", "Stores", "migrate"]
+__all__ = [
+    "GUNICORN",
+    "PUBLIC",
+    "UVICORN",
+    "Application",
+    "Attempt",
+    "Client",
+    "Load",
+    "Served",
+    "Stores",
+    "migrate",
+]
 
 UVICORN = ("uvicorn", "tests.service.asgi:application", "--fd", "{fd}")
 GUNICORN = (
@@ -45,9 +56,14 @@ class Stores:
 
     @property
     def environment(self) -> dict[str, str]:
+        """All of a process's variables."""
+        return {**os.environ, **self.variables}
+
+    @property
+    def variables(self) -> dict[str, str]:
+        """Those that are about the stores."""
         toto = {"METHOD_MODULES": ["tests.store_processes.methods"], **self.toto}
         return {
-            **os.environ,
             "DJANGO_SETTINGS_MODULE": "tests.store_processes.settings",
             "TOTO_TEST_TOTO": json.dumps(toto),
             "TOTO_TEST_DATABASES": json.dumps(self.databases),
@@ -59,6 +75,15 @@ def migrate(stores: Stores) -> None:
     """Create the tables of a new database."""
     command = (sys.executable, "-m", "django", "migrate", "toto_django", "--verbosity", "0")
     subprocess.run(command, cwd=ROOT, env=stores.environment, check=True, timeout=60)
+
+
+class Served(Protocol):
+    """What a load needs to know of a server."""
+
+    port: int
+
+    def said(self) -> str:
+        """Its log."""
 
 
 class Application:
@@ -168,11 +193,12 @@ class Load:
     """Clients in threads, each calling again and again until the block ends.
 
     Two sessions count by two clients each, one of them by a coroutine method; one client
-    creates accounts, one logs in, and one calls what needs no store.
+    creates accounts, one logs in, and one calls what needs no store. Each is there ``copies`` times.
     """
 
-    def __init__(self, application: Application, names: str) -> None:
+    def __init__(self, application: Served, names: str, copies: int = 1) -> None:
         self.application = application
+        self.copies = copies
         self.counting = [self._account(f"{names}-counting-{number}") for number in range(2)]
         self.clients: dict[str, Client] = {}
         self._numbers = count()
@@ -190,14 +216,18 @@ class Load:
             client.close()
 
     def __enter__(self) -> Self:
+        for copy in range(self.copies):
+            self._start_each(f", copy {copy}" if copy else "")
+        return self
+
+    def _start_each(self, suffix: str) -> None:
         for number, login in enumerate(self.counting):
             for method in ("failures.add", "failures.aadd"):
-                self._start(f"{method} {number}", partial(_same, method, None, login))
-        self._start("create", lambda: ("account.create", self._fresh(), None))
+                self._start(f"{method} {number}{suffix}", partial(_same, method, None, login))
+        self._start(f"create{suffix}", lambda: ("account.create", self._fresh(), None))
         known = {"user_id": self.counting[0].user_id, "password": PASSWORD}
-        self._start("login", partial(_same, "account.login", known))
-        self._start(PUBLIC, partial(_same, PUBLIC))
-        return self
+        self._start(f"login{suffix}", partial(_same, "account.login", known))
+        self._start(f"{PUBLIC}{suffix}", partial(_same, PUBLIC))
 
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None

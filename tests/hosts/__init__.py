@@ -1,0 +1,1 @@
+"""Several hosts: each a network namespace with a process of its own."""
