@@ -1,184 +1,150 @@
-"""A server process on the first core, and calls on it from others: by hand, and by wrk.
+"""Requests, and many of them at a time, by wrk (Debian: apt-get install wrk)."""
 
-Needs wrk (Debian: apt-get install wrk).
-"""
-
-import argparse
-import base64
-import hmac
 import json
-import os
-import shutil
-import socket
 import subprocess
-import sys
-import time
 import urllib.request
-from collections.abc import Iterator, Mapping
-from contextlib import contextmanager
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-__all__ = ["BATCH", "SERVERS", "USER", "Case", "Figures", "arguments", "call", "load", "running", "setup"]
+from benchmarks.processes import Running
 
-ROOT = Path(__file__).resolve().parent.parent
-BATCH = 20
-PARAMETERS = {"a": 1, "b": 2}
-USER = "bench"
-PATIENCE = 30
-"""Seconds within which a server process has to listen."""
+__all__ = ["Figures", "Request", "WrongAnswer", "ask", "check", "load"]
 
-SERVERS = {
-    "ASGI": [
-        *("-m", "uvicorn", "benchmarks.service:asgi", "--log-level", "warning", "--lifespan", "off"),
-        "--port",
-    ],
-    "WSGI": [
-        *("-m", "gunicorn", "benchmarks.service:wsgi", "-k", "gthread", "--threads", "8"),
-        *("--log-level", "warning", "-b"),
-    ],
-}
+TIMEOUT = 60
+"""Seconds that a call may take."""
+
+Headers = Mapping[str, str]
+
+
+class WrongAnswer(Exception):
+    """A server answers something else than what was asked for."""
 
 
 @dataclass(frozen=True)
-class Case:
-    """``calls`` is how many calls one request carries; ``against`` names the case it is compared with."""
+class Request:
+    """A POST of JSON. ``key`` is one that the result has to have, with this ``value``, or any at all."""
 
-    name: str
-    server: str
-    path: str = "/toto/"
-    method: str = ""
+    path: str
+    body: str
     calls: int = 1
-    credentials: str = ""
-    """What each request has another one of: ``session`` or ``token``."""
-    against: str = ""
+    """How many calls it carries."""
+    key: str = "sum"
+    value: Any = 3
+    needs: str = ""
+    """What has to be in the database: ``account``; or ``session`` or ``token``, another one each time."""
+    headers: Headers = field(default_factory=dict, hash=False)
+    """Beside the content type; ``{credential}`` is put in."""
+    answer_header: str = ""
+    """One that the answer has to have."""
 
 
 @dataclass(frozen=True)
 class Figures:
-    """What came of a load: calls that succeeded, and what each took of the service's CPU, in seconds."""
+    """What came of a load."""
 
     done: int
     per_second: float
     cpu: float
+    """What a call took of the server's CPU, in seconds."""
+    failed: int = 0
+    """Requests that got no answer or a wrong one."""
 
 
-def arguments(description: str | None) -> argparse.Namespace:
-    """The command line's. Exits where wrk is missing."""
-    parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--seconds", type=int, default=3, help="of load for each case and round")
-    parser.add_argument("--rounds", type=int, default=3)
-    parser.add_argument("--connections", type=int, default=32)
-    parser.add_argument("--quick", action="store_true", help="one round of one second: is all of it there?")
-    options = parser.parse_args()
-    if options.quick:
-        options.seconds = options.rounds = 1
-    if shutil.which("wrk") is None:
-        sys.exit("wrk is missing (Debian: apt-get install wrk).")
-    return options
-
-
-def setup(settings: Mapping[str, Any], code: str) -> str:
-    """What the code prints, which is run beside the service, with these settings."""
-    done = subprocess.run(
-        [sys.executable, "-c", code],
-        cwd=ROOT,
-        env=_environment(settings),
-        check=True,
-        stdout=subprocess.PIPE,
-        text=True,
+def ask(request: Request, running: Running, credential: str = "") -> Any:
+    """The answer to one request. Raises WrongAnswer for one without `Request.answer_header`."""
+    headers = {name: value.format(credential=credential) for name, value in request.headers.items()}
+    posted = urllib.request.Request(
+        f"http://127.0.0.1:{running.port}{request.path}",
+        request.body.encode(),
+        {"Content-Type": "application/json", **headers},
     )
-    return done.stdout
+    with urllib.request.urlopen(posted, timeout=TIMEOUT) as answer:
+        body = json.load(answer)
+        if request.answer_header and not answer.headers[request.answer_header]:
+            raise WrongAnswer(f"no header {request.answer_header}: {body}")
+    return body
 
 
-@contextmanager
-def running(server: str, settings: Mapping[str, Any]) -> Iterator[int]:
-    """A process of one of SERVERS, alone on the first core; its port."""
-    with socket.create_server(("127.0.0.1", 0)) as listener:
-        port = listener.getsockname()[1]
-    address = f"127.0.0.1:{port}" if server == "WSGI" else str(port)
-    command = _pinned(0, [sys.executable, *SERVERS[server], address])
-    process = subprocess.Popen(command, cwd=ROOT, env=_environment(settings))
-    try:
-        _wait_for(port, process)
-        yield port
-    finally:
-        process.terminate()
-        process.wait(10)
+def check(request: Request, running: Running, credential: str = "") -> None:
+    """Ask once, and look at the answer. Raises WrongAnswer."""
+    body = ask(request, running, credential)
+    members = list(body["batch"].values()) if "batch" in body else [body]
+    results = [member.get("result", member) for member in members]
+    if len(results) != request.calls or not all(_is_right(request, result) for result in results):
+        raise WrongAnswer(str(body))
 
 
-def _environment(settings: Mapping[str, Any]) -> dict[str, str]:
-    return {**os.environ, "BENCH_SETTINGS": json.dumps(settings)}
-
-
-def _wait_for(port: int, process: subprocess.Popen[bytes]) -> None:
-    until = time.monotonic() + PATIENCE
-    while process.poll() is None and time.monotonic() < until:
-        try:
-            socket.create_connection(("127.0.0.1", port)).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise TimeoutError(f"no server on port {port}")
-
-
-def _pinned(core: int, command: list[str]) -> list[str]:
-    is_possible = shutil.which("taskset") is not None and (os.cpu_count() or 1) > 1
-    return ["taskset", "-c", str(core), *command] if is_possible else command
-
-
-def call(port: int, method: str, parameters: Any = None) -> Any:
-    """The result of one call without a session."""
-    body = json.dumps({"method": method, "parameters": parameters}).encode()
-    headers = {"Content-Type": "application/json"}
-    request = urllib.request.Request(f"http://127.0.0.1:{port}/toto/", body, headers)
-    with urllib.request.urlopen(request, timeout=120) as answer:
-        return json.load(answer)["result"]
+def _is_right(request: Request, result: Mapping[str, Any]) -> bool:
+    return request.key in result and request.value in (None, result[request.key])
 
 
 def load(
-    case: Case, port: int, credentials: list[str], connections: int, seconds: int, folder: str
+    request: Request,
+    running: Running,
+    credentials: Sequence[str],
+    connections: int,
+    seconds: float,
+    folder: str,
 ) -> Figures:
-    """Each connection sends its next request when it has the answer. Exits when a call failed.
+    """Each connection sends its next request when it has the answer; one generator for each port.
 
-    Failed calls are answers with status 200 as well, so the service counts what it has done.
+    Failures may have status 200 as well, so the server counts what it has done. Raises
+    WrongAnswer before the load when a single request fails.
     """
+    check(request, running, credentials[0] if credentials else "")
     script = Path(folder, "load.lua")
-    script.write_text(_script(case, credentials))
-    url = f"http://127.0.0.1:{port}{case.path}"
-    command = ["wrk", "-t1", f"-c{connections}", f"-d{seconds}s", "-s", str(script), url]
-    before = call(port, "bench.figures")
-    output = subprocess.run(_pinned(1, command), check=True, capture_output=True, text=True).stdout
-    after = call(port, "bench.figures")
-    done = after["done"] - before["done"]
-    answered = int(next(line.split()[0] for line in output.splitlines() if " requests in " in line))
-    if "Non-2xx" in output or "Socket errors" in output or not 0 < answered * case.calls <= done:
-        sys.exit(f"{case.server}, {case.name}: {done} calls done, and wrk says:\n{output}")
-    rate = float(next(line.split()[1] for line in output.splitlines() if line.startswith("Requests/sec")))
-    return Figures(done, rate * case.calls, (after["cpu"] - before["cpu"]) / done)
-
-
-def _script(case: Case, credentials: list[str]) -> str:
-    """wrk's: the same body each time, with the next of the credentials."""
-    one = {"method": case.method, "parameters": PARAMETERS}
-    body = json.dumps({"batch": {f"{n:02}": one for n in range(case.calls)}} if case.calls > 1 else one)
-    lines = [
-        "wrk.method = 'POST'",
-        "wrk.headers['Content-Type'] = 'application/json'",
-        f"wrk.body = '{body}'",
+    script.write_text(_script(request, credentials))
+    options = [f"-c{connections // len(running.ports)}", f"-d{seconds}s", f"--timeout={TIMEOUT}s"]
+    done, cpu = running.count("done"), running.cpu()
+    generators = [
+        subprocess.Popen(
+            ["wrk", "-t1", *options, "-s", str(script), f"http://127.0.0.1:{port}{request.path}"],
+            stdout=subprocess.PIPE,
+            text=True,
+        )
+        for port in running.ports
     ]
-    if case.credentials:
-        header, value = "x-toto-session-id", "ids[n]"
-        if case.credentials == "token":
-            header, value = "Authorization", "'Token ' .. ids[n]"
-        signature = base64.b64encode(hmac.digest(USER.encode(), body.encode(), "sha1")).decode()
+    outputs = [json.loads(generator.communicate()[0].splitlines()[-1]) for generator in generators]
+    done, cpu = running.count("done") - done, running.cpu() - cpu
+    answered = sum(each["requests"] for each in outputs)
+    refused = sum(each["refused"] for each in outputs)
+    undone = max(0, answered - refused - done // request.calls)
+    good = answered - refused - undone
+    rate = sum(each["requests"] / each["seconds"] for each in outputs) * request.calls
+    return Figures(
+        done=done,
+        per_second=rate * good / answered if answered else 0.0,
+        cpu=cpu / done if done else 0.0,
+        failed=refused + undone + sum(each["broken"] for each in outputs) + (0 if answered else connections),
+    )
+
+
+def _script(request: Request, credentials: Sequence[str]) -> str:
+    """wrk's: the same body each time, with the next of the credentials; a line of JSON at the end."""
+    headers = {"Content-Type": "application/json", **request.headers}
+    lines = ["wrk.method = 'POST'", f"wrk.body = '{request.body}'"]
+    changing = [name for name, value in headers.items() if "{credential}" in value]
+    lines += [f"wrk.headers['{name}'] = '{headers[name]}'" for name in headers if name not in changing]
+    if changing:
+        before, after = headers[changing[0]].split("{credential}")
         ids = ",".join(f"'{item}'" for item in credentials)
         lines += [
             f"local ids, n = {{{ids}}}, 0",
-            f"wrk.headers['x-toto-hmac'] = '{signature}'",
             "function request()",
-            f"n = n % #ids + 1; wrk.headers['{header}'] = {value}; return wrk.format()",
+            "n = n % #ids + 1",
+            f"wrk.headers['{changing[0]}'] = '{before}' .. ids[n] .. '{after}'",
+            "return wrk.format()",
             "end",
         ]
-    return "\n".join(lines)
+    return "\n".join([*lines, _SUMMARY])
+
+
+_SUMMARY = """
+function done(summary, latency, requests)
+    local errors = summary.errors
+    print(string.format('{"requests": %d, "seconds": %f, "refused": %d, "broken": %d}', summary.requests,
+        summary.duration / 1e6, errors.status, errors.connect + errors.read + errors.write + errors.timeout))
+end
+"""

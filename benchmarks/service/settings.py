@@ -1,0 +1,16 @@
+"""The example project's settings, with the methods of the benchmarks and the stores to measure.
+
+BENCH_SETTINGS is a JSON object of settings that differ. What it has for TOTO is added to the example's.
+"""
+
+import json
+import os
+
+from example_project.settings import *  # noqa: F403
+from example_project.settings import INSTALLED_APPS, TOTO
+
+INSTALLED_APPS = [*INSTALLED_APPS, "benchmarks.service"]
+
+_given = json.loads(os.environ["BENCH_SETTINGS"])
+TOTO = {**TOTO, **_given.pop("TOTO", {})}
+globals().update(_given)
