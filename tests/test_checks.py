@@ -21,6 +21,7 @@ from toto_django.middleware import TotoMiddleware
 from toto_django.registry import MethodRegistry, Problem, registry
 from toto_django.stores import get_store
 from toto_django.stores.memory import MemoryStore
+from toto_django.throttling import throttle
 
 Toto = Callable[..., None]
 
@@ -48,6 +49,8 @@ BAD_VALUES: dict[str, list[Any]] = {
     "MAX_STATE": [*NOT_NUMBERS, 0, -1, 1.5],
     "THREADS": [*NOT_NUMBERS, 0, -1, 1.5],
     "MIDDLEWARE": ["a", [1], [""], True],
+    "DESCRIPTION": ["", 5, [], True],
+    "DESCRIPTION_INFO": [None, "title", []],
     "METHOD_TIMEOUT": ["1", True, [], float("nan"), float("inf"), 0, -1],
     "CHANNEL_LAYER": [None, "", 5, ["default"]],
     "EVENT_TIMEOUT": [*NOT_NUMBERS, 0, -1],
@@ -80,12 +83,18 @@ BAD_VALUES: dict[str, list[Any]] = {
     "SECURE_COOKIES": [None, 1, "no"],
     "COOKIE_DOMAIN": ["", 5],
     "ALLOW_ORIGIN": [None, "", 5, [5], [None]],
+    "THROTTLES": [None, [], {"a": 5}, {"": "5/min"}, {"a": "5"}, {"a": "0/s"}, {"a": "5/week"}],
+    "THROTTLE_CACHE": [None, "", 5],
+    "THROTTLE_FAIL_OPEN": [None, 1, "no"],
+    "TRUSTED_PROXIES": [None, "10.0.0.1", [5], ["proxy"], ["10.0.0.1/8"], ["*"]],
 }
 GOOD_VALUES: dict[str, list[Any]] = {
     "METHOD_MODULES": [[], ("tests.service.tree",)],
     "CODECS": [["json"], ("bson",), {"msgpack": {"use_bin_type": False}}],
     "MIDDLEWARE": [None, [], ["toto_django.middleware.TotoMiddleware"]],
     "METHOD_TIMEOUT": [None, 0.5, 60],
+    "DESCRIPTION": [None, "public", "staff", "off", "some.hook", print],
+    "DESCRIPTION_INFO": [{"title": "Notes"}],
     "CHANNEL_LAYER": ["other"],
     "EVENT_INIT_MODULES": [[], ("tests.service.events",)],
     "SOCKET_OPENED_METHOD": [None, "socket.opened"],
@@ -98,6 +107,8 @@ GOOD_VALUES: dict[str, list[Any]] = {
     "HMAC_SIGN": [None, "tests.service.signing.sign", print],
     "COOKIE_DOMAIN": [None, "example.test"],
     "ALLOW_ORIGIN": ["*", "https://a.test", ["https://a.test"], []],
+    "THROTTLES": [{}, {"a": "5/min", "login": None, "b": "100/10min"}],
+    "TRUSTED_PROXIES": [[], ("10.0.0.0/8", "::1", "unix")],
 }
 
 
@@ -286,7 +297,7 @@ def test_account_model_is_checked_beside_the_warnings_of_stores(toto: Toto) -> N
 
 def redis_store(toto: Toto, settings: Any, url: str, **options: Any) -> None:
     cache = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": url, "OPTIONS": options}
-    settings.CACHES = {"redis": cache}
+    settings.CACHES = {**settings.CACHES, "redis": cache}
     store = {"BACKEND": "toto_django.stores.redis.RedisStore", "OPTIONS": {"CACHE": "redis"}}
     toto(STORES={"default": store})
 
@@ -600,6 +611,71 @@ def test_cookies_for_named_origins_are_silent(toto: Toto, settings: Any) -> None
     settings.SECURE_SSL_REDIRECT = True
     toto(**SAFE, USE_COOKIES=True, ALLOW_ORIGIN=["https://a.test"])
     assert deployment() == set()
+
+
+def test_parameters_whose_types_are_unknown_are_an_error(register: Any) -> None:
+    def function(handler: Any, a: "Unknown") -> None: ...  # type: ignore[name-defined]  # noqa: F821
+
+    register("some.method", function)
+    assert found() == {"E014"}
+
+
+# Throttles
+
+
+@pytest.mark.parametrize("cache", ["missing", "broken"])
+def test_cache_of_the_throttles_that_cannot_be_made_is_an_error(
+    toto: Toto, settings: Any, cache: str
+) -> None:
+    settings.CACHES = {**settings.CACHES, "broken": {"BACKEND": "no.such.Cache"}}
+    toto(THROTTLE_CACHE=cache)
+    assert found() == {"E008"}
+    assert checks.check_throttle_deployment(None) == []
+
+
+def test_throttle_by_a_name_without_a_rate_is_an_error(toto: Toto, register: Any) -> None:
+    register("some.upload", throttle("uploads")(lambda handler, parameters: None))
+    [message] = checks.check_throttles(None)
+    assert message.msg == "some.upload: TOTO['THROTTLES'] has no rate 'uploads'."
+    assert found() == {"E015"}
+    toto(THROTTLES={"uploads": None})
+    assert checks.check_throttles(None) == []
+
+
+@pytest.mark.parametrize(
+    ("cache", "expected"),
+    [
+        ({"BACKEND": "django.core.cache.backends.locmem.LocMemCache"}, {"W041"}),
+        ({"BACKEND": "django.core.cache.backends.dummy.DummyCache"}, {"W041"}),
+        ({"BACKEND": "django.core.cache.backends.filebased.FileBasedCache", "LOCATION": "files"}, {"W041"}),
+        ({"BACKEND": "django.core.cache.backends.db.DatabaseCache", "LOCATION": "rows"}, {"W042"}),
+        (
+            {
+                "BACKEND": "django.core.cache.backends.db.DatabaseCache",
+                "LOCATION": "rows",
+                "OPTIONS": {"MAX_ENTRIES": 10_000},
+            },
+            set(),
+        ),
+        ({"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "redis://127.0.0.1:1"}, set()),
+        (
+            {"BACKEND": "django.core.cache.backends.redis.RedisCache", "LOCATION": "redis://127.0.0.1:1"},
+            set(),
+        ),
+        (
+            {"BACKEND": "django.core.cache.backends.memcached.PyMemcacheCache", "LOCATION": "127.0.0.1:1"},
+            set(),
+        ),
+    ],
+    ids=lambda value: value["BACKEND"].rpartition(".")[2] if isinstance(value, dict) else None,
+)
+def test_cache_that_counts_wrongly_is_a_warning_at_deployment(
+    toto: Toto, settings: Any, cache: dict[str, Any], expected: set[str]
+) -> None:
+    settings.CACHES = {**settings.CACHES, "throttles": cache}
+    toto(THROTTLE_CACHE="throttles")
+    assert ids(checks.check_throttle_deployment(None)) == expected
+    assert found() == set()
 
 
 # All of them

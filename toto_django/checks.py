@@ -9,11 +9,13 @@ from typing import Any
 
 from django.apps import AppConfig
 from django.conf import settings as django_settings
+from django.core.cache import InvalidCacheBackendError
 from django.core.checks import CheckMessage, Error, Tags, Warning, register
 from django.core.exceptions import FieldDoesNotExist, ImproperlyConfigured
 from django.utils.connection import ConnectionDoesNotExist
 from django.utils.module_loading import import_string
 
+from toto_django.buckets import current_buckets
 from toto_django.codecs import codec_for
 from toto_django.conf import Settings, settings
 from toto_django.health import PATIENCE, in_thread
@@ -21,6 +23,7 @@ from toto_django.hub import is_in_memory
 from toto_django.middleware import TotoMiddleware
 from toto_django.registry import registry
 from toto_django.stores import Store, get_store
+from toto_django.throttling import Throttle
 
 __all__ = [
     "check_channel_layer",
@@ -34,6 +37,8 @@ __all__ = [
     "check_store_databases",
     "check_store_servers",
     "check_stores",
+    "check_throttle_deployment",
+    "check_throttles",
     "redis_version",
     "register_all",
 ]
@@ -41,6 +46,7 @@ __all__ = [
 MIDDLEWARE = f"{TotoMiddleware.__module__}.{TotoMiddleware.__qualname__}"
 ENCODING_MIDDLEWARE = "django.middleware.gzip.GZipMiddleware"
 SAFE_CAPACITY = 1000
+SAFE_ENTRIES = 10_000
 Apps = Sequence[AppConfig] | None
 
 
@@ -51,8 +57,10 @@ def register_all() -> None:
     register(check_store_servers, "toto_django")
     register(check_store_databases, Tags.database)
     register(check_channel_layer, "toto_django")
+    register(check_throttles, "toto_django")
     register(check_deployment, Tags.security, deploy=True)
     register(check_real_time_deployment, "toto_django", deploy=True)
+    register(check_throttle_deployment, "toto_django", deploy=True)
 
 
 def check_settings(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
@@ -239,11 +247,16 @@ def check_middleware(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def check_methods(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
-    """Names given twice (E011) or not fit to be called (E013), method modules that do not import (E012)."""
-    ids = {"duplicate": "toto_django.E011", "import": "toto_django.E012", "name": "toto_django.E013"}
-    return [
-        Error(f"{problem.where}: {problem.message}", id=ids[problem.kind]) for problem in registry.problems
-    ]
+    """Names given twice (E011) or not fit to be called (E013), method modules that do not import (E012),
+    parameters whose types cannot be checked (E014)."""
+    ids = {
+        "duplicate": "toto_django.E011",
+        "import": "toto_django.E012",
+        "name": "toto_django.E013",
+        "signature": "toto_django.E014",
+    }
+    problems = [*registry.problems, *registry.signature_problems()]
+    return [Error(f"{problem.where}: {problem.message}", id=ids[problem.kind]) for problem in problems]
 
 
 def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
@@ -284,6 +297,39 @@ def check_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
         ),
     }
     return [Warning(text, id=check_id) for check_id, (is_risky, text) in risks.items() if is_risky]
+
+
+def check_throttles(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """THROTTLE_CACHE names a cache that can be made (E008), throttles name rates of THROTTLES (E015)."""
+    if Settings.invalid():
+        return []
+    messages: list[CheckMessage] = []
+    try:
+        current_buckets()
+    except (InvalidCacheBackendError, ImproperlyConfigured, ImportError) as error:
+        messages.append(Error(f"TOTO['THROTTLE_CACHE']: {error}", id="toto_django.E008"))
+    for name, method in registry:
+        for policy in method.policies:
+            if isinstance(policy, Throttle) and policy.is_named and policy.rate not in settings.throttles:
+                text = f"{name}: TOTO['THROTTLES'] has no rate '{policy.rate}'."
+                messages.append(Error(text, id="toto_django.E015"))
+    return messages
+
+
+def check_throttle_deployment(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
+    """A cache that counts for one process (W041), or forgets what it counted (W042)."""
+    if Settings.invalid() or check_throttles(app_configs):
+        return []
+    buckets, alias = current_buckets(), settings.THROTTLE_CACHE
+    if not buckets.is_shared:
+        text = f"CACHES['{alias}'] does not count calls for all processes together, as throttles need it."
+        hint = "Redis, memcached and Django's database cache do; name one in THROTTLE_CACHE."
+        return [Warning(text, hint=hint, id="toto_django.W041")]
+    if buckets.is_culled and buckets.cache._max_entries < SAFE_ENTRIES:
+        text = f"CACHES['{alias}'] throws counts away beyond {buckets.cache._max_entries} entries."
+        hint = f"Set OPTIONS['MAX_ENTRIES'] to {SAFE_ENTRIES} or more."
+        return [Warning(text, hint=hint, id="toto_django.W042")]
+    return []
 
 
 def check_channel_layer(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:

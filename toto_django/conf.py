@@ -4,11 +4,14 @@ A key is looked up in ``settings.TOTO`` whenever it is read, so ``override_setti
 always works. `Setting` carries what a reader, the system checks and the docs need.
 """
 
+import ipaddress
 import math
 from collections.abc import Callable, Mapping
 from typing import Any, Generic, TypeVar, overload
 
 from django.conf import settings as django_settings
+
+from toto_django.rates import parsed_rate
 
 __all__ = ["MAX_USER_ID", "Setting", "Settings", "settings"]
 
@@ -106,6 +109,30 @@ def _are_codecs(value: Any) -> bool:
     return isinstance(value, list | tuple) and bool(value) and set(value) <= names
 
 
+def _are_rates(value: Any) -> bool:
+    return isinstance(value, Mapping) and all(
+        _is_text(name) and (rate is None or _is_rate(rate)) for name, rate in value.items()
+    )
+
+
+def _is_rate(value: Any) -> bool:
+    try:
+        return _is_text(value) and parsed_rate(value) is not None
+    except ValueError:
+        return False
+
+
+def _are_proxies(value: Any) -> bool:
+    return _is_text_list(value) and all(item == "unix" or _is_network(item) for item in value)
+
+
+def _is_network(value: str) -> bool:
+    try:
+        return ipaddress.ip_network(value) is not None
+    except ValueError:
+        return False
+
+
 _SECONDS = "a number of seconds above 0"
 _RENEWAL = "a number of seconds, 0 for the session's time to live"
 _COUNT = "a whole number above 0"
@@ -145,6 +172,15 @@ class Settings:
         "a list of dotted paths of middleware, or None for the project's",
         lambda value: value is None or _is_text_list(value),
         "E120",
+    )
+    DESCRIPTION = Setting[Any](
+        None,
+        "'public', 'staff', 'off', None ('public' under DEBUG, else 'off'), or a callable or its dotted path",
+        lambda value: value is None or callable(value) or _is_text(value),
+        "E127",
+    )
+    DESCRIPTION_INFO = Setting[Mapping[str, Any]](
+        {}, "a dict of members of OpenRPC's info", lambda value: isinstance(value, Mapping), "E128"
     )
     METHOD_TIMEOUT = Setting[float | None](
         None,
@@ -211,6 +247,23 @@ class Settings:
         lambda value: _is_text(value) or _is_text_list(value),
         "E154",
     )
+
+    THROTTLES = Setting[Mapping[str, str | None]](
+        {"login": "10/10min", "login.address": "100/10min", "login.account": "100/h", "create": "300/h"},
+        "a dict from names to rates, as '5/min', or None",
+        _are_rates,
+        "E161",
+    )
+    THROTTLE_CACHE = Setting("default", "an alias of CACHES", _is_text, "E162")
+    THROTTLE_FAIL_OPEN = Setting(False, "True or False", _is_bool, "E163")
+    TRUSTED_PROXIES = Setting[list[str]](
+        [], "a list of addresses and networks, and 'unix' for sockets without", _are_proxies, "E164"
+    )
+
+    @property
+    def throttles(self) -> Mapping[str, str | None]:
+        """THROTTLES, with the defaults of the names that it does not have."""
+        return {**Settings.THROTTLES.default, **self.THROTTLES}
 
     @property
     def expose_errors(self) -> bool:
