@@ -63,9 +63,8 @@ def _peer(
 TOTO = toto()
 TOTO_WSGI = Server(
     "toto, granian WSGI",
-    (*GRANIAN, *WSGI),
+    (*GRANIAN, "--factory", "toto_django.wsgi:get_wsgi_application"),
     modules=("granian",),
-    settings={"MIDDLEWARE": ["toto_django.middleware.TotoMiddleware"]},
     environment=EXAMPLE,
     prepare="benchmarks.service.prepare",
 )

@@ -94,7 +94,7 @@ if redis_url := os.environ.get("EXAMPLE_REDIS"):
 TOTO = {
     # Beside every app's methods.py: packages of modules with invoke(), named by their paths.
     "METHOD_MODULES": ["example_project.ported"],
-    # Under ASGI. Calls have no use for the rest of MIDDLEWARE, and it takes many times as long as they do.
+    # Calls have no use for the rest of MIDDLEWARE, and it takes many times as long as they do.
     "MIDDLEWARE": ["toto_django.middleware.TotoMiddleware"],
     # Seconds. A session is renewed whenever it is used.
     "SESSION_TTL": 30 * 24 * 60 * 60,

@@ -35,7 +35,7 @@ from tests.admin.site import admin_installed
 from tests.calls import Service, envelope, signature
 from tests.realtime import MEMORY, Server, until
 from tests.service import urls
-from toto_django import asgi as module
+from toto_django import routes
 from toto_django.asgi import ASGIApplication, CallHandler, get_asgi_application
 from toto_django.invocation import asynchronous
 from toto_django.leaving import WATCH_SECONDS
@@ -1259,14 +1259,14 @@ def test_allowed_hosts_count_for_middleware_that_asks(toto: Toto, settings: Any,
 
 
 def test_paths_that_are_remembered_are_few(application: ASGIApplication, methods: None) -> None:
-    module._call_match.cache_clear()
+    routes._call_match.cache_clear()
 
     async def main() -> None:
-        for number in range(module.KNOWN_PATHS + 50):
+        for number in range(routes.KNOWN_PATHS + 50):
             await Client(method="GET", path=f"/not/{number}").ask(application)
 
     asyncio.run(main())
-    assert module._call_match.cache_info().currsize == module.KNOWN_PATHS
+    assert routes._call_match.cache_info().currsize == routes.KNOWN_PATHS
 
 
 def test_paths_are_forgotten_with_djangos_own_caches(

@@ -7,40 +7,36 @@ requests, and bounds bodies before they are read.
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
-from contextlib import AbstractContextManager, contextmanager, nullcontext, suppress
-from functools import lru_cache
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from http import HTTPStatus
 from typing import Any
 
 import django
 from asgiref.sync import markcoroutinefunction, sync_to_async
 from django.conf import settings as django_settings
-from django.core.cache import close_caches
 from django.core.handlers.asgi import ASGIHandler, get_script_prefix
-from django.core.handlers.base import reset_urlconf
 from django.core.signals import request_finished, request_started
-from django.db import close_old_connections, reset_queries
-from django.dispatch import Signal
 from django.http import HttpResponseBadRequest
-from django.urls import Resolver404, ResolverMatch, URLResolver, get_resolver, set_script_prefix, set_urlconf
+from django.urls import ResolverMatch, set_script_prefix, set_urlconf
 from django.utils.log import log_response
 from django.utils.module_loading import import_string
 
 from toto_django.conf import settings
 from toto_django.consumers import TotoConsumer
+from toto_django.housekeeping import has_other_receivers
 from toto_django.leaving import UnlessLeft
 from toto_django.middleware import mount_prefix
 from toto_django.requests import CallRequest, path_info
-from toto_django.responses import add_length
+from toto_django.responses import add_length, close
+from toto_django.routes import CallMiddleware, call_match, call_middleware
 from toto_django.routing import SOCKET_PATH
 from toto_django.threads import SharedThreads
 
-__all__ = ["ASGIApplication", "CallHandler", "call_match", "get_asgi_application"]
+__all__ = ["ASGIApplication", "CallHandler", "get_asgi_application"]
 
 logger = logging.getLogger("django.request")
 
 NOT_FOUND = 4404
-KNOWN_PATHS = 1024
 
 Response = Any
 """An HttpResponseBase, of whose inner life more is asked here than its types tell."""
@@ -48,9 +44,6 @@ Scope = dict[str, Any]
 Message = dict[str, Any]
 Receive = Callable[[], Awaitable[Message]]
 Send = Callable[[Mapping[str, Any]], Awaitable[None]]
-
-HOUSEKEEPING = (reset_queries, close_old_connections, close_caches, reset_urlconf)
-"""Django's own receivers of its request signals: they clean up after what a thread did for a request."""
 
 
 class ASGIApplication:
@@ -64,7 +57,7 @@ class ASGIApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             script_name = get_script_prefix(scope)
-            match = call_match(scope, script_name)
+            match = call_match(path_info(scope["path"], script_name))
             if match is not None:
                 await self.calls.answer(scope, receive, send, script_name, match)
             else:
@@ -101,23 +94,7 @@ async def _lifespan(receive: Receive, send: Send) -> None:
             return
 
 
-def call_match(scope: Mapping[str, Any], script_name: str) -> ResolverMatch | None:
-    """The dispatch view, found for a request below this prefix; None for one that is no call."""
-    resolver = get_resolver(django_settings.ROOT_URLCONF)
-    return _call_match(resolver, path_info(scope["path"], script_name))
-
-
-@lru_cache(maxsize=KNOWN_PATHS)
-def _call_match(resolver: URLResolver, path: str) -> ResolverMatch | None:
-    """The dispatch view, found for a path; None for a path that is no call's."""
-    with suppress(Resolver404):
-        match = resolver.resolve(path)
-        if match.url_name == "dispatch" and match.app_names[-1:] == ["toto_django"]:
-            return match
-    return None
-
-
-class CallHandler(ASGIHandler):
+class CallHandler(CallMiddleware, ASGIHandler):
     """Django's handler of requests, its middleware and view included, for calls.
 
     Django takes a thread for each request, for the receivers of its signals, and a task that
@@ -132,13 +109,7 @@ class CallHandler(ASGIHandler):
 
     def __init__(self) -> None:
         super().__init__()
-        self.threads = SharedThreads(0 if _has_synchronous_only(_call_middleware()) else settings.THREADS)
-
-    def load_middleware(self, is_async: bool = False) -> None:
-        """TOTO["MIDDLEWARE"], or the project's where that is not given."""
-        given = settings.MIDDLEWARE
-        with nullcontext() if given is None else _middleware_setting(given):
-            super().load_middleware(is_async)
+        self.threads = SharedThreads(0 if _has_synchronous_only(call_middleware()) else settings.THREADS)
 
     async def answer(
         self, scope: Scope, receive: Receive, send: Send, script_name: str, match: ResolverMatch
@@ -149,7 +120,7 @@ class CallHandler(ASGIHandler):
         except ConnectionResetError:
             return
         with self.threads.begin(), _script_prefix(script_name):
-            if _is_listened_to(request_started):
+            if has_other_receivers(request_started):
                 await request_started.asend(sender=type(self), scope=scope)
             request = _request(scope, body, script_name, match)
             response: Response = None
@@ -161,8 +132,9 @@ class CallHandler(ASGIHandler):
                 await self._send(request, response, send)
             if hasattr(request, "urlconf"):
                 set_urlconf(None)
-            if not _is_listened_to(request_finished):
-                _close(response)
+            if not has_other_receivers(request_finished):
+                if response is not None:
+                    close(response)
             elif response is not None:
                 await sync_to_async(response.close)()
             else:
@@ -181,7 +153,7 @@ class CallHandler(ASGIHandler):
             try:
                 await self.send_response(response, send)
             except BaseException:
-                _close(response)
+                close(response)
                 raise
             return
         content = response.content
@@ -241,30 +213,6 @@ def _is_moved(request: CallRequest) -> bool:
     return request.path_info != request.call_path or hasattr(request, "urlconf")
 
 
-def _is_listened_to(signal: Signal) -> bool:
-    """By others than Django's housekeeping, which has nothing to do on an event loop."""
-    receivers, is_listened_to = _listeners.get(signal, (None, True))
-    if receivers != signal.receivers:
-        is_listened_to = any(key[0] not in _HOUSEKEEPERS for key, *_ in signal.receivers)
-        _listeners[signal] = [*signal.receivers], is_listened_to
-    return is_listened_to
-
-
-_HOUSEKEEPERS = {id(receiver) for receiver in HOUSEKEEPING}
-_listeners: dict[Signal, tuple[list[Any], bool]] = {}
-"""What was found out for which receivers."""
-
-
-def _close(response: Response) -> None:
-    """HttpResponse.close without its signal."""
-    if response is None:
-        return
-    while response._resource_closers:
-        with suppress(Exception):
-            response._resource_closers.pop(0)()
-    response.closed = True
-
-
 # Bodies and clients
 
 
@@ -304,20 +252,3 @@ def _declared_length(scope: Scope) -> int:
 def _has_synchronous_only(middleware: Sequence[str]) -> bool:
     """One that waits in its thread for the answer, and so needs that for itself."""
     return not all(getattr(import_string(path), "async_capable", False) for path in middleware)
-
-
-def _call_middleware() -> Sequence[str]:
-    given = settings.MIDDLEWARE
-    project: Sequence[str] = django_settings.MIDDLEWARE
-    return project if given is None else given
-
-
-@contextmanager
-def _middleware_setting(middleware: Sequence[str]) -> Iterator[None]:
-    """MIDDLEWARE for who reads it within; the application is made before any thread is."""
-    project = django_settings.MIDDLEWARE
-    django_settings.MIDDLEWARE = list(middleware)
-    try:
-        yield
-    finally:
-        django_settings.MIDDLEWARE = project

@@ -19,11 +19,13 @@ from django.conf import settings as django_settings
 from django.core.handlers.asgi import get_script_prefix
 from django.utils.module_loading import import_string
 
-from toto_django.asgi import call_match, get_asgi_application
+from toto_django.asgi import get_asgi_application
 from toto_django.checks import check_methods
 from toto_django.codecs import JSON, codec_for
 from toto_django.exceptions import RequestError, Unavailable
 from toto_django.messages import Result
+from toto_django.requests import path_info
+from toto_django.routes import call_match
 from toto_django.server.launching import told
 from toto_django.server.listeners import BACKLOG
 from toto_django.server.logs import open_log, set_up_logging
@@ -206,7 +208,7 @@ async def _answer(scope: Mapping[str, Any], send: Callable[[Any], Awaitable[None
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    status = 503 if call_match(scope, get_script_prefix(scope)) is None else 200
+    status = 503 if call_match(path_info(scope["path"], get_script_prefix(scope))) is None else 200
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
