@@ -87,11 +87,12 @@ RAW_CALL = Case("public", RAW, call(path="/"))
 TORNADO_CALL = Case("public", TORNADO, call(path="/"))
 DJANGO_ASYNC = Case("public, async view", DJANGO, call(path="/coroutine"))
 DJANGO_PLAIN = Case("public, plain view", DJANGO, call(path="/plain"))
-NINJA_CALL = Case("public, async def", NINJA, call(path="/call"))
+NINJA_CALL = Case("public, async def, checked types", NINJA, call(path="/call"))
 MODERN_RPC_CALL = Case("public, async def", MODERN_RPC, _json_rpc("bench.add", "/coroutine"))
 BOLT_ASYNC = Case("public, async def", BOLT, call(path="/coroutine"))
 BOLT_PLAIN = Case("public, plain def", BOLT, call(path="/plain"))
 ASYNC = Case("public, async def", TOTO, call("bench.add"))
+TYPED = Case("public, async def, checked types", TOTO, call("bench.typed"))
 PLAIN = Case("public, plain def", TOTO, call("bench.plain"))
 MEMBERS = Case(f"public, async def, batch of {BATCH}", TOTO, _batch("bench.add"))
 
@@ -154,7 +155,7 @@ DRF_LOGIN = Case(
 CASES = [
     *(RAW_CALL, TORNADO_CALL, DJANGO_ASYNC, DJANGO_PLAIN, NINJA_CALL, MODERN_RPC_CALL),
     *(BOLT_ASYNC, BOLT_PLAIN),
-    *(ASYNC, PLAIN, MEMBERS, SQLITE_SIGNED, SQLITE_QUERY, LOGIN),
+    *(ASYNC, TYPED, PLAIN, MEMBERS, SQLITE_SIGNED, SQLITE_QUERY, LOGIN),
     *(REDIS_SIGNED, REDIS_DJANGO),
     *(POSTGRESQL_SIGNED, POSTGRESQL_CROWD, POSTGRESQL_QUERY, *POSTGRESQL_TOKEN, *POSTGRESQL_TOKEN_QUERY),
     *(WSGI_PLAIN, WSGI_MEMBERS, WSGI_MODERN_RPC, WSGI_DJANGO, *WSGI_DRF),
@@ -165,7 +166,8 @@ TARGETS = [
     Target("async def : Django, async view", ASYNC, (DJANGO_ASYNC,), 10),
     Target("async def : Tornado", ASYNC, (TORNADO_CALL,), 2.5),
     Target("async def : raw ASGI", ASYNC, (RAW_CALL,), 0.5),
-    Target("async def : django-ninja", ASYNC, (NINJA_CALL,), None),
+    Target("checked types : unchecked", TYPED, (ASYNC,), None),
+    Target("checked types : django-ninja", TYPED, (NINJA_CALL,), None),
     Target("async def : django-modern-rpc, uvicorn", ASYNC, (MODERN_RPC_CALL,), None),
     Target("async def : django-bolt", ASYNC, (BOLT_ASYNC, BOLT_PLAIN), None),
     Target("plain def : Django, plain view", PLAIN, (DJANGO_PLAIN,), 4),

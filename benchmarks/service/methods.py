@@ -32,6 +32,11 @@ async def add(handler: Handler, parameters: Any) -> dict[str, Any]:
     return work(parameters)
 
 
+@method("bench.typed")
+async def typed(handler: Handler, a: int, b: int) -> dict[str, Any]:
+    return work({"a": a, "b": b})
+
+
 @method("bench.signed_plain")
 @authenticated
 def signed_plain(handler: Handler, parameters: Any) -> dict[str, Any]:
