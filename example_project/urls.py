@@ -1,4 +1,4 @@
-"""The service, the admin, the start page, the chat, and the notes in Django REST framework."""
+"""The service, its console, the admin, the start page, the chat, and the notes in Django REST framework."""
 
 from django.contrib import admin
 from django.urls import include, path
@@ -11,5 +11,6 @@ urlpatterns = [
     path("chat/", chat, name="chat"),
     path("api/notes/", Notes.as_view(), name="api-notes"),
     path("admin/", admin.site.urls),
+    path("console/", include("toto_django.console.urls")),
     path("service/", include("toto_django.urls")),
 ]

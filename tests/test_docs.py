@@ -1,18 +1,21 @@
-"""The documentation agrees with the files and with the code."""
+"""The documentation agrees with the files and with the code. tests/docs runs what it shows."""
 
 import ast
 import re
+from collections import Counter
 from pathlib import Path
 
 import pytest
 
+from tests.docs.pages import DOCS, FENCE, PAGES, ROOT
+from tests.test_public_api import MODULES
+from toto_django import exceptions
 from toto_django.conf import Setting, Settings
 
-ROOT = Path(__file__).resolve().parent.parent
-PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("**/*.md"))]
-SETTINGS_PAGE = ROOT / "docs" / "settings.md"
+SETTINGS_PAGE = DOCS / "settings.md"
+CHECKS_PAGE = DOCS / "checks.md"
+ERRORS_PAGE = DOCS / "reference-errors.md"
 
-FENCE = re.compile(r"^( *)```(\w*)[^\n]*\n(.*?)^\1```", re.M | re.S)
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)[^)]*\)")
 CODE = re.compile(r"`([^`\n]+)`")
 CHECK_ID = re.compile(r"[\"'](?:toto_django\.)?([CEIW]\d{3})[\"']")
@@ -69,7 +72,40 @@ def test_setting_is_documented_with_its_default(setting: Setting) -> None:
     assert any(means(code.strip(), setting.default) for code in codes), f"default {setting.default!r}"
 
 
-def test_system_checks_are_documented() -> None:
+def check_ids() -> set[str]:
+    """Those in the package's code."""
     sources = "".join(path.read_text() for path in (ROOT / "toto_django").glob("**/*.py"))
-    documented = "".join(page.read_text() for page in PAGES)
-    assert set(CHECK_ID.findall(sources)) <= set(re.findall(r"\b[CEIW]\d{3}\b", documented))
+    return set(CHECK_ID.findall(sources))
+
+
+def test_system_checks_are_documented() -> None:
+    rows = re.findall(r"^\| ([CEIW]\d{3}) \|", CHECKS_PAGE.read_text(), re.M)
+    assert Counter(rows) == Counter(check_ids())
+
+
+@pytest.mark.parametrize("setting", settings, ids=lambda setting: setting.name)
+def test_check_of_a_setting_is_documented_as_it_reads(setting: Setting) -> None:
+    check_id = setting.check_id.rpartition(".")[2]
+    row = f"| {check_id} | `TOTO['{setting.name}'] must be {setting.expects}.` |"
+    assert row in CHECKS_PAGE.read_text().splitlines()
+
+
+def test_errors_of_the_wire_are_documented() -> None:
+    page = ERRORS_PAGE.read_text()
+    sources = Path(str(exceptions.__file__)).read_text()
+    codes = set(re.findall(r"super\(\).__init__\((1\d{3}),", sources))
+    assert len(codes) > 10
+    assert codes | {"1000"} == set(re.findall(r"^\| (1\d{3}) \|", page, re.M))
+    assert [name for name in exceptions.__all__ if f"`{name}`" not in page and name != "TotoException"] == []
+
+
+def test_every_public_module_is_in_one_page_of_the_reference() -> None:
+    pages = "".join(page.read_text() for page in DOCS.glob("reference-*.md"))
+    named = re.findall(r"^\.\. automodule:: ([\w.]+)$", pages, re.M)
+    assert Counter(named) == Counter(module.__name__ for module in MODULES)
+
+
+def test_every_page_is_in_the_navigation() -> None:
+    trees = re.findall(r"^```\{toctree\}\n(.*?)^```", (DOCS / "index.md").read_text(), re.M | re.S)
+    entries = [line for tree in trees for line in tree.splitlines() if line and not line.startswith(":")]
+    assert Counter([*entries, "index"]) == Counter(page.stem for page in DOCS.glob("*.md"))

@@ -5,8 +5,10 @@ It signs the body as clients will read it, so it stands below whatever encodes b
 """
 
 import datetime
+import time
 from collections.abc import Awaitable, Callable
 from functools import lru_cache
+from http.cookies import Morsel
 from typing import Any, cast
 
 from asgiref.sync import iscoroutinefunction, markcoroutinefunction
@@ -110,16 +112,28 @@ def _set_cookie(request: HttpRequest, response: HttpResponseBase, session: Sessi
     if session.ended:
         response.delete_cookie(SESSION_COOKIE, domain=settings.COOKIE_DOMAIN, samesite="Lax")
         return
-    session_id = session.session_id
+    keys = (django_settings.SECRET_KEY,) if settings.SECURE_COOKIES else ()
+    kept = _cookie(session.session_id, session.expires, settings.COOKIE_DOMAIN, request.is_secure(), keys)
+    response.cookies[SESSION_COOKIE] = cookie = kept.copy()
+    cookie["max-age"] = str(max(0, int(session.expires - time.time())))
+
+
+@lru_cache(maxsize=1024)
+def _cookie(
+    session_id: str, expires: float, domain: str | None, is_secure: bool, keys: tuple[str | bytes, ...]
+) -> "Morsel[str]":
+    """Signed if there are keys. Kept because making one costs as much as many a call."""
+    response = HttpResponse()
     response.set_cookie(
         SESSION_COOKIE,
-        cookie_signer().sign(session_id) if settings.SECURE_COOKIES else session_id,
-        expires=datetime.datetime.fromtimestamp(min(session.expires, LAST_SECOND), datetime.UTC),
-        domain=settings.COOKIE_DOMAIN,
-        secure=request.is_secure(),
+        cookie_signer().sign(session_id) if keys else session_id,
+        expires=datetime.datetime.fromtimestamp(min(expires, LAST_SECOND), datetime.UTC),
+        domain=domain,
+        secure=is_secure,
         httponly=True,
         samesite="Lax",
     )
+    return response.cookies[SESSION_COOKIE]
 
 
 def _allow_origin(request: HttpRequest, response: HttpResponseBase) -> None:

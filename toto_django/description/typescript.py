@@ -152,7 +152,7 @@ class _Writer:
             for index, shape in enumerate(row.shapes)
         ]
         if row.others is not None:
-            types.append(f"...Array<{self.type(row.others)}>")
+            types.append(f"...({self.type(row.others)})[]")
         return f"[{', '.join(types)}]"
 
     def _record(self, record: Record) -> str:

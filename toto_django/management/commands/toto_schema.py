@@ -21,7 +21,9 @@ FORMATS: dict[str, Callable[[dict[str, Any]], str]] = {
 
 
 class Command(BaseCommand):
-    help = "Writes the OpenRPC description of the methods, or types of them; or compares it with an older one."
+    help = (
+        "Writes the OpenRPC description of the methods, or types of them; or compares it with an older one."
+    )
 
     def add_arguments(self, parser: ArgumentParser) -> None:
         parser.add_argument(
