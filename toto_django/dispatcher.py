@@ -69,7 +69,8 @@ async def acall(
     if isinstance(found, Result):
         if admitted:
             admitted()
-        await _afinished(handler, found)
+        if method_finished.receivers:
+            await _afinished(handler, found)
         return found
     if members is not None:
         members.append((found, handler))
@@ -118,7 +119,8 @@ def batch(exchange: Exchange, members: Batch) -> Members:
 async def abatch(exchange: Exchange, members: Batch) -> Members:
     """See batch; members that answer later are waited for together."""
     handler = Handler(exchange, BATCH)
-    await _astarted(handler)
+    if method_started.receivers:
+        await _astarted(handler)
     answers: dict[Any, Answer | asyncio.Task[Answer]] = {}
     invoked: Invoked = []
     try:
@@ -128,13 +130,13 @@ async def abatch(exchange: Exchange, members: Batch) -> Members:
             key: as_member(await answer if isinstance(answer, asyncio.Task) else answer)
             for key, answer in answers.items()
         }
-    except asyncio.CancelledError:
+    except BaseException as error:
         await _cancelled(answers.values())
-        await _left(invoked)
+        if isinstance(error, asyncio.CancelledError):
+            await _left(invoked)
         raise
-    finally:
-        await _cancelled(answers.values())
-    await _afinished(handler, NOTHING)
+    if method_finished.receivers:
+        await _afinished(handler, NOTHING)
     return complete
 
 
