@@ -18,13 +18,20 @@ def layer(settings: Any, backend: str, **config: Any) -> None:
     settings.CHANNEL_LAYERS = {"default": {"BACKEND": backend, "CONFIG": config}}
 
 
-def test_sound_redis_layer_is_silent(settings: Any) -> None:
-    layer(settings, REDIS, **SOUND)
+@pytest.mark.parametrize("timeout", [None, 5.5, 10])
+def test_sound_redis_layer_is_silent(settings: Any, timeout: float | None) -> None:
+    layer(settings, REDIS, hosts=[{**SOUND["hosts"][0], "socket_timeout": timeout}], capacity=1000)
     assert ids(checks.check_channel_layer) == []
 
 
 @pytest.mark.parametrize(
-    "hosts", [[("127.0.0.1", 6379)], ["redis://127.0.0.1"], [{"address": "redis://127.0.0.1"}]]
+    "hosts",
+    [
+        [("127.0.0.1", 6379)],
+        ["redis://127.0.0.1"],
+        [{"address": "redis://127.0.0.1"}],
+        [{"socket_timeout": 5}],
+    ],
 )
 def test_reads_that_time_out_are_warned_of_since_redis_8(
     settings: Any, monkeypatch: pytest.MonkeyPatch, hosts: list[Any]

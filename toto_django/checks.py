@@ -46,6 +46,8 @@ __all__ = [
 MIDDLEWARE = f"{TotoMiddleware.__module__}.{TotoMiddleware.__qualname__}"
 ENCODING_MIDDLEWARE = "django.middleware.gzip.GZipMiddleware"
 SAFE_CAPACITY = 1000
+LONGEST_READ = 5
+"""Seconds that the Redis channel layer waits for events in one read."""
 SAFE_ENTRIES = 10_000
 Apps = Sequence[AppConfig] | None
 
@@ -343,10 +345,10 @@ def check_channel_layer(app_configs: Apps, **kwargs: Any) -> list[CheckMessage]:
 
 
 def _redis_warnings(config: dict[str, Any]) -> Iterator[CheckMessage]:
-    if redis_version() >= (8,) and not all(_never_times_out(host) for host in config.get("hosts", [None])):
+    if redis_version() >= (8,) and not all(_outlasts_reads(host) for host in config.get("hosts", [None])):
         yield Warning(
             "redis-py 8 ends reads after 5 seconds, which is how long the channel layer's take.",
-            hint="Give each host as {'address': url, 'socket_timeout': None}.",
+            hint="Give each host as {'address': url, 'socket_timeout': 10}, or None for no limit.",
             id="toto_django.W021",
         )
     capacity = config.get("capacity", 100)
@@ -383,8 +385,11 @@ def _channel_layer() -> dict[str, Any]:
     return layer
 
 
-def _never_times_out(host: Any) -> bool:
-    return isinstance(host, dict) and "socket_timeout" in host and host["socket_timeout"] is None
+def _outlasts_reads(host: Any) -> bool:
+    if not isinstance(host, dict) or "socket_timeout" not in host:
+        return False
+    timeout = host["socket_timeout"]
+    return timeout is None or timeout > LONGEST_READ
 
 
 def redis_version() -> tuple[int, ...]:
