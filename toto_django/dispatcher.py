@@ -8,7 +8,7 @@ the awaits are shared.
 import asyncio
 import logging
 from collections.abc import Callable, Iterable, Iterator, Mapping
-from contextlib import ExitStack, contextmanager
+from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
 from asgiref.sync import async_to_sync, iscoroutinefunction
@@ -308,14 +308,21 @@ def _failed(method: Method, handler: Handler, error: BaseException) -> Answer:
     return given or method.redirect(error) or Result.of_exception(error)
 
 
-@contextmanager
-def _transactions() -> Iterator[None]:
+def _transactions() -> AbstractContextManager[object]:
     """The transactions of ATOMIC_REQUESTS, around a plain method instead of the whole view."""
+    aliases = [alias for alias, given in connections.settings.items() if given["ATOMIC_REQUESTS"]]
+    return _atomic(aliases) if aliases else _no_transactions
+
+
+@contextmanager
+def _atomic(aliases: Iterable[str]) -> Iterator[None]:
     with ExitStack() as stack:
-        for alias, configuration in connections.settings.items():
-            if configuration["ATOMIC_REQUESTS"]:
-                stack.enter_context(transaction.atomic(using=alias))
+        for alias in aliases:
+            stack.enter_context(transaction.atomic(using=alias))
         yield
+
+
+_no_transactions = nullcontext()
 
 
 async def _left(invoked: Invoked) -> None:
