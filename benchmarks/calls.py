@@ -68,6 +68,7 @@ def _speeds(rounds: Rounds) -> Table:
             "One server process on the first core; the generator and the stores' servers are on the others.",
             "Medians of the rounds. CPU is that of the server's processes alone, stores excluded.",
             "A login is the password's hash, and nearly nothing else.",
+            "This project runs with the settings of the example project, without its session cookies.",
             "Peers do the same work on bodies of the same content, without any middleware.",
             *left_out,
         ],
