@@ -1,7 +1,7 @@
-"""The bounded pool of threads in which plain functions and the ORM run under ASGI.
+"""The bounded pool of threads in which plain functions and the stores run under ASGI.
 
 A process never has more than ``TOTO["THREADS"]`` of these threads, and so never more
-database connections than that from calls.
+database connections than that from them; see `toto_django.threads` for Django's asynchronous ORM.
 """
 
 import asyncio
