@@ -4,23 +4,14 @@ import base64
 import hashlib
 import hmac
 import json
-import os
-import shutil
-import socket
 import subprocess
 import sys
-import time
 import zipfile
-from collections.abc import Iterator
-from contextlib import contextmanager
 from pathlib import Path
-from typing import Any
 
 import pytest
 
-ROOT = Path(__file__).resolve().parent.parent.parent
-PATIENCE = 300
-"""Seconds for one command; pip may have to download."""
+from tests.packaging.commands import ROOT, run, serving
 
 METHODS = '''
 from toto_django import method
@@ -53,44 +44,7 @@ SERVERS = {
 }
 
 
-def run(*command: Any, cwd: Path, **environment: str) -> str:
-    """The command's output; it has to succeed."""
-    done = subprocess.run(
-        [str(word) for word in command],
-        cwd=cwd,
-        env={**clean_environment(), **environment},
-        stdout=subprocess.PIPE,
-        stderr=subprocess.STDOUT,
-        text=True,
-        timeout=PATIENCE,
-        check=False,
-    )
-    assert done.returncode == 0, f"{command}: {done.stdout}"
-    return done.stdout
-
-
-def clean_environment() -> dict[str, str]:
-    """This environment without what leads Python or Django to the working copy."""
-    leading = ("PYTHON", "DJANGO_", "TOTO_", "VIRTUAL_ENV", "COVERAGE")
-    return {name: value for name, value in os.environ.items() if not name.startswith(leading)}
-
-
 # The wheel
-
-
-@pytest.fixture(scope="module")
-def wheel(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """Built from a copy of the files that git knows or would add."""
-    source = tmp_path_factory.mktemp("source")
-    listed = run("git", "ls-files", "-z", "--cached", "--others", "--exclude-standard", cwd=ROOT)
-    for name in filter(None, listed.split("\0")):
-        if (ROOT / name).is_file():
-            (source / name).parent.mkdir(parents=True, exist_ok=True)
-            shutil.copy(ROOT / name, source / name)
-    built = tmp_path_factory.mktemp("wheel")
-    run(sys.executable, "-m", "build", "--wheel", "--outdir", built, source, cwd=source)
-    [path] = built.glob("*.whl")
-    return path
 
 
 @pytest.fixture(scope="module")
@@ -174,40 +128,6 @@ def test_commands_of_the_app_run(python: Path, project: Path) -> None:
 
 
 # The calls
-
-
-@contextmanager
-def serving(python: Path, project: Path, command: list[str]) -> Iterator[str]:
-    """The address of the service while a server runs."""
-    with socket.create_server(("127.0.0.1", 0)) as taken:
-        port = taken.getsockname()[1]
-    words = [word.format(port=port) for word in command]
-    with open(project / "server.log", "w+", encoding="utf-8") as log:
-        server = subprocess.Popen(
-            [python, *words], cwd=project, env=clean_environment(), stdout=log, stderr=subprocess.STDOUT
-        )
-        try:
-            wait_for(port, server, log)
-            yield f"http://127.0.0.1:{port}/service"
-        finally:
-            server.terminate()
-            try:
-                server.wait(timeout=10)
-            except subprocess.TimeoutExpired:
-                server.kill()
-                server.wait()
-
-
-def wait_for(port: int, server: "subprocess.Popen[bytes]", log: Any) -> None:
-    """Return once the server listens."""
-    deadline = time.monotonic() + 60
-    while time.monotonic() < deadline and server.poll() is None:
-        with socket.socket() as probe:
-            if probe.connect_ex(("127.0.0.1", port)) == 0:
-                return
-        time.sleep(0.1)
-    log.seek(0)
-    pytest.fail(f"the server does not listen: {log.read()}")
 
 
 def curl(url: str, body: bytes, *headers: str) -> tuple[dict[str, str], bytes]:

@@ -5,7 +5,7 @@ import re
 from collections.abc import Iterable, Iterator, Mapping
 from itertools import chain
 from textwrap import indent
-from typing import Any
+from typing import Any, NamedTuple
 
 from toto_django.description.names import TypeNames, printable, quoted
 from toto_django.description.shapes import (
@@ -19,6 +19,7 @@ from toto_django.description.shapes import (
     Row,
     Scalar,
     Shape,
+    description_of,
     method_shapes,
     shape_of,
 )
@@ -30,6 +31,8 @@ ANYTHING = "typing.Any"
 RESERVED = {"None", "True", "False", "Service", "AsyncService"}
 MEMBER = re.compile(r"[a-z][A-Za-z0-9_]*", re.ASCII)
 """Names of members that a class can have, and that hide no type."""
+LARGE = 2**63
+"""Numbers from here on are no literals to mypy where types stand in texts."""
 HIDING = {"bool", "dict", "float", "int", "list", "object", "str", "typing"}
 
 HEAD = '''\
@@ -58,6 +61,15 @@ def python(document: Mapping[str, Any]) -> str:
     return "\n\n".join([HEAD, *writer.declared, *protocols])
 
 
+class _Call(NamedTuple):
+    """A method as it stands in a signature."""
+
+    method: str
+    parameters: str
+    result: str
+    text: str
+
+
 class _Writer:
     """Objects get names on the way: their declarations are collected."""
 
@@ -68,22 +80,21 @@ class _Writer:
 
     def component(self, name: str, schema: Any) -> None:
         own_name, shape = self._components[name], shape_of(schema)
-        text = schema.get("description", "") if isinstance(schema, Mapping) else ""
+        text = description_of(schema)
         if isinstance(shape, Record) and shape.others is None:
             self._declare(own_name, shape, text)
         else:
             alias = self.type(shape, own_name)
             self.declared.append(f"{own_name}: typing.TypeAlias = {quoted(alias)}\n{_docstring(text)}")
 
-    def call(self, method: MethodShape) -> tuple[str, str, str, str]:
-        """The method's name, its parameters, its result and its docs, as they stand in a signature."""
+    def call(self, method: MethodShape) -> _Call:
         parameters = self._parameters(method)
         if method.is_bare:
             parameters = f"{_union([parameters, 'None'])} = ..."
         text = method.text
         if method.deprecated is not None:
             text += f"\n\nDeprecated. {method.deprecated}"
-        return method.name, parameters, self.type(method.result, f"{method.name} result"), text
+        return _Call(method.name, parameters, self.type(method.result, f"{method.name} result"), text)
 
     def _parameters(self, method: MethodShape) -> str:
         match method.parameters:
@@ -156,26 +167,26 @@ def _presence(member: Member, type_: str) -> str:
     return type_ if member.is_required else f"typing.NotRequired[{type_}]"
 
 
-def _protocol(prefix: str, calls: list[tuple[str, str, str, str]]) -> str:
+def _protocol(prefix: str, calls: list[_Call]) -> str:
     name, text = PROTOCOLS[prefix]
     if not calls:
-        calls = [("", ANYTHING, "typing.Never", "")]
+        calls = [_Call("", ANYTHING, "typing.Never", "")]
     decorator = "@typing.overload\n" if len(calls) > 1 else ""
-    methods = "\n".join(decorator + _signature(prefix, *call) for call in calls)
+    methods = "\n".join(decorator + _signature(prefix, call) for call in calls)
     body = f"{_docstring(text)}\n{methods}"
     return f"class {name}(typing.Protocol):\n{indent(body, '    ')}"
 
 
-def _signature(prefix: str, method: str, parameters: str, result: str, text: str) -> str:
+def _signature(prefix: str, call: _Call) -> str:
     return (
         f"{prefix}def call(\n"
         f"    self,\n"
-        f"    method: typing.Literal[{quoted(method)}],\n"
-        f"    parameters: {parameters},\n"
+        f"    method: typing.Literal[{quoted(call.method)}],\n"
+        f"    parameters: {call.parameters},\n"
         f"    *,\n"
         f"    timeout: float | None = ...,\n"
         f"    retry: bool = ...,\n"
-        f") -> {result}:\n{indent(_docstring(text), '    ')}    ...\n"
+        f") -> {call.result}:\n{indent(_docstring(call.text), '    ')}    ...\n"
     )
 
 
@@ -185,7 +196,7 @@ def _literal(value: Any) -> str:
     if isinstance(value, str):
         return f"typing.Literal[{quoted(value)}]"
     if isinstance(value, int):
-        return f"typing.Literal[{value}]"
+        return f"typing.Literal[{value}]" if abs(value) < LARGE else "int"
     return "float" if isinstance(value, float) else ANYTHING
 
 

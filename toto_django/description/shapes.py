@@ -20,6 +20,7 @@ __all__ = [
     "Row",
     "Scalar",
     "Shape",
+    "description_of",
     "method_shapes",
     "shape_of",
 ]
@@ -32,7 +33,7 @@ Json = Mapping[str, Any]
 
 @dataclass(frozen=True, slots=True)
 class Anything:
-    pass
+    """What no schema tells."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +76,8 @@ class Row:
 
 @dataclass(frozen=True, slots=True)
 class Member:
+    """Of an object, or a parameter of a method."""
+
     name: str
     shape: "Shape"
     is_required: bool
@@ -99,6 +102,8 @@ class OneOf:
 
 @dataclass(frozen=True, slots=True)
 class AllOf:
+    """All of these at once."""
+
     shapes: tuple["Shape", ...]
 
 
@@ -107,6 +112,8 @@ Shape = Anything | Scalar | Literals | Reference | Items | Row | Record | OneOf 
 
 @dataclass(frozen=True, slots=True)
 class MethodShape:
+    """What a client may send, and what it is answered."""
+
     name: str
     text: str
     deprecated: str | None
@@ -146,7 +153,7 @@ def _parameters(params: list[Json], others: Any) -> Shape:
             each["name"],
             shape_of(each["schema"]),
             bool(each.get("required")),
-            each.get("summary") or _description(each["schema"]),
+            each.get("summary") or description_of(each["schema"]),
         )
         for each in params
     )
@@ -154,6 +161,7 @@ def _parameters(params: list[Json], others: Any) -> Shape:
 
 
 def shape_of(schema: Any) -> Shape:
+    """Of one schema; unknown keywords and types take anything."""
     if schema is False:
         return OneOf(())
     if not isinstance(schema, Mapping):
@@ -190,7 +198,7 @@ def _typed(kind: Any, schema: Json) -> Shape:
 def _record(schema: Json) -> Record:
     required = schema.get("required", ())
     members = tuple(
-        Member(name, shape_of(below), name in required, _description(below))
+        Member(name, shape_of(below), name in required, description_of(below))
         for name, below in schema.get("properties", {}).items()
     )
     # Where names are listed, those that may come besides are no concern of who reads the type.
@@ -208,6 +216,7 @@ def _list(schema: Json) -> Shape:
     return Row(tuple(map(shape_of, items)), least, None if is_closed else shape_of(others))
 
 
-def _description(schema: Any) -> str:
+def description_of(schema: Any) -> str:
+    """What people are told; nothing is ""."""
     text = schema.get("description", "") if isinstance(schema, Mapping) else ""
     return str(text)

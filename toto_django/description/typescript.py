@@ -2,7 +2,7 @@
 
 import json
 import re
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from toto_django.description.names import TypeNames, printable, quoted
@@ -18,6 +18,7 @@ from toto_django.description.shapes import (
     Row,
     Scalar,
     Shape,
+    description_of,
     method_shapes,
     shape_of,
 )
@@ -107,17 +108,13 @@ class _Writer:
         self._names = names
 
     def component(self, name: str, schema: Any) -> str:
-        shape = shape_of(schema)
-        text = schema.get("description", "") if isinstance(schema, Mapping) else ""
-        declared = (
-            self._interface(self._names[name], shape)
-            if isinstance(shape, Record)
-            else f"export type {self._names[name]} = {self.type(shape)};\n"
-        )
-        return f"{_comment(text)}{declared}"
-
-    def _interface(self, name: str, record: Record) -> str:
-        return _block(f"export interface {name}", self._lines(record))
+        shape, own_name = shape_of(schema), self._names[name]
+        if isinstance(shape, Record) and shape.members:
+            lines = (f"{_comment(member.text)}{self._member(member)}" for member in shape.members)
+            declared = _block(f"export interface {own_name}", [*lines, *self._others(shape)])
+        else:
+            declared = f"export type {own_name} = {self.type(shape)};\n"
+        return f"{_comment(description_of(schema))}{declared}"
 
     def method(self, method: MethodShape) -> str:
         text = method.text
@@ -158,24 +155,17 @@ class _Writer:
     def _record(self, record: Record) -> str:
         if not record.members and record.others is None:
             return "{ [name: string]: never }"
-        return f"{{ {' '.join(self._members(record))} }}"
+        return f"{{ {' '.join([*map(self._member, record.members), *self._others(record)])} }}"
 
-    def _lines(self, record: Record) -> Iterator[str]:
-        texts = [_comment(member.text) for member in record.members] + [""]
-        yield from (text + line for text, line in zip(texts, self._members(record), strict=False))
+    def _member(self, member: Member) -> str:
+        name = member.name if IDENTIFIER.fullmatch(member.name) else quoted(member.name)
+        return f"{name}{'' if member.is_required else '?'}: {self.type(member.shape)};"
 
-    def _members(self, record: Record) -> Iterator[str]:
-        for member in record.members:
-            yield f"{_member_name(member)}: {self.type(member.shape)};"
-        if record.others is not None:
-            # The named ones have to fit as well.
-            others = ANYTHING if record.members else self.type(record.others)
-            yield f"[name: string]: {others};"
-
-
-def _member_name(member: Member) -> str:
-    name = member.name if IDENTIFIER.fullmatch(member.name) else quoted(member.name)
-    return name if member.is_required else f"{name}?"
+    def _others(self, record: Record) -> list[str]:
+        """The named ones have to fit as well."""
+        if record.others is None:
+            return []
+        return [f"[name: string]: {ANYTHING if record.members else self.type(record.others)};"]
 
 
 def _literal(value: Any) -> str:

@@ -1,0 +1,1 @@
+"""Projects to start from, as templates for `django-admin startproject` (docs/starting.md)."""
