@@ -397,3 +397,9 @@ def test_codec_that_is_off_is_unsupported_and_forms_stay_on(enabled: Any, toto: 
     assert codec_for(FORM_TYPE).name == "form"
     with pytest.raises(UnsupportedMediaType):
         codec_for(BSON_TYPE)
+
+
+@pytest.mark.parametrize("value", [1, "text", None, [{"a": 1}]])
+def test_bson_says_that_it_has_documents_only(value: Any) -> None:
+    with pytest.raises(EncodeError, match="Cannot encode document"):
+        BSONCodec().dumps(value)

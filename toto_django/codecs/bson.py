@@ -7,7 +7,7 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 
-from toto_django.codecs.base import Codec, Malformed, as_text, key_text
+from toto_django.codecs.base import Codec, EncodeError, Malformed, as_text, key_text
 
 __all__ = ["BSONCodec"]
 
@@ -39,7 +39,10 @@ class BSONCodec(Codec):
         try:
             return bson.encode(value, codec_options=self.options)
         except (BSONError, TypeError, ValueError, OverflowError, RecursionError):
-            return bson.encode(self.as_plain(value, self._leaf, _key), codec_options=self.options)
+            plain = self.as_plain(value, self._leaf, _key)
+            if not isinstance(plain, dict):
+                raise EncodeError(("document",), "BSON has no other values at the top") from None
+            return bson.encode(plain, codec_options=self.options)
 
     def _leaf(self, value: Any) -> Any:
         """The value itself where BSON has its type, else its text."""
