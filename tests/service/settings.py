@@ -22,7 +22,9 @@ DEFAULT_AUTO_FIELD = "django.db.models.BigAutoField"
 
 # Tests get passwords wrong, and make accounts, as often as they like.
 _unlimited = dict.fromkeys(("login", "login.address", "login.account", "create"))
-TOTO = {"METHOD_MODULES": ["tests.service.tree"], "THROTTLES": _unlimited} | json.loads(os.environ.get("TOTO_TEST_TOTO", "{}"))
+TOTO = {"METHOD_MODULES": ["tests.service.tree"], "THROTTLES": _unlimited} | json.loads(
+    os.environ.get("TOTO_TEST_TOTO", "{}")
+)
 
 if _redis := os.environ.get("TOTO_TEST_REDIS"):
     CHANNEL_LAYERS = {
