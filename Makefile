@@ -39,7 +39,7 @@ $(bin)/python:
 		{ rm -rf $(VENV); echo "The venv module is needed (Debian: apt-get install python3-venv)"; exit 1; }
 
 $(VENV)/.demo: setup.cfg pyproject.toml | $(bin)/python
-	$(bin)/python -m pip install --quiet --editable ".[server]"
+	$(bin)/python -m pip install --quiet --editable ".[server,typed]"
 	@touch $@
 
 $(VENV)/.dev: setup.cfg pyproject.toml | $(bin)/python
