@@ -55,7 +55,7 @@ class Answer:
 
 
 @pytest.fixture
-def application(register: Register) -> WSGIApplication:
+def application(register: Register, db: None) -> WSGIApplication:
     def decorated(handler: Any, parameters: Any) -> Any:
         handler.set_cookie("one", "1")
         handler.set_status(parameters.get("status", 201))
@@ -105,7 +105,7 @@ def test_script_name_is_cut_off(application: WSGIApplication) -> None:
     assert answer.body == b'{"result": {"plain": {}}}'
 
 
-def test_calls_have_a_middleware_list_of_their_own(register: Register, settings: Any) -> None:
+def test_calls_have_a_middleware_list_of_their_own(register: Register, db: None, settings: Any) -> None:
     settings.MIDDLEWARE = [f"{__name__}.Counted", TOTO_MIDDLEWARE]
     settings.ROOT_URLCONF = "tests.own_views"
     SEEN.clear()
