@@ -51,7 +51,7 @@ class Answer:
 
     def _start(self, status: str, headers: list[tuple[str, str]], *_: Any) -> None:
         self.status = status
-        self.headers = {name.lower(): value for name, value in headers}
+        self.headers = {name.lower(): value.strip() for name, value in headers}
 
 
 @pytest.fixture
