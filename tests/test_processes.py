@@ -50,6 +50,7 @@ def parked(server: Server, event: str, count: int = 1) -> list[Waiting]:
     before = server.stats()["handlers"]
     waiting = [server.wait("rt.wait", event=event) for _ in range(count)]
     server.until_handlers(before + count)
+    until(lambda: server.stats()["joining"] == 0)
     return waiting
 
 

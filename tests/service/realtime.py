@@ -280,6 +280,7 @@ async def stats(handler: Any, parameters: Any) -> Any:
     manager = EventManager.instance()
     return {
         "handlers": manager.count_handlers(),
+        "joining": sum(not join.done() for join in manager._joins.values()),
         "groups": len(await asyncio.wrap_future(manager.hub.submit(manager.hub.groups()))),
         "lost": manager.hub.lost,
         "outages": manager.hub.outages,
