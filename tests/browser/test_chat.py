@@ -324,7 +324,7 @@ class TestPage:
     def test_errors_are_told(self, pair: Pair) -> None:
         ada, _ = pair
         ada.says("   ")
-        ada.is_told("talk", "This field may not be blank.")
+        ada.is_told("talk", "text: Must not be empty.")
         expect(ada.composer).to_have_value("   ")
         ada.page.get_by_label("Name").fill("no such/room")
         ada.page.get_by_label("Name").press("Enter")
