@@ -328,7 +328,7 @@ class TestPage:
         expect(ada.composer).to_have_value("   ")
         ada.page.get_by_label("Name").fill("no such/room")
         ada.page.get_by_label("Name").press("Enter")
-        ada.is_told("talk", "Rooms have names of letters, digits, hyphens and underscores.")
+        ada.is_told("talk", "room: Does not have the expected form.")
         ada.is_("offline", "poll")
 
     @pytest.mark.parametrize("way", ["poll", "socket"])
