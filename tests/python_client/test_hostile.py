@@ -287,6 +287,7 @@ def test_packed_answers_are_bounded_unpacked(make: Make) -> None:
         ("gzip", gzip.compress(b'{"result": 1}')[:-4]),
         ("gzip, gzip", b"x"),
     ],
+    ids=["unknown", "not gzip", "cut off", "twice"],
 )
 def test_what_cannot_be_unpacked_is_refused(make: Make, encoding: str, body: bytes) -> None:
     with (
