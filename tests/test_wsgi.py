@@ -1,5 +1,6 @@
 """The WSGI application: calls are answered as Django's own handler answers them."""
 
+import asyncio
 import io
 from collections.abc import Callable
 from typing import Any
@@ -12,6 +13,8 @@ from django.http import HttpRequest
 from django.test import override_settings
 
 from toto_django.registry import Method
+from toto_django.routes import call_match
+from toto_django.views import adispatch
 from toto_django.wsgi import WSGIApplication, get_wsgi_application
 
 Register = Callable[..., Method]
@@ -98,6 +101,16 @@ def test_answer_is_that_of_djangos_own_handler(
     theirs.headers.pop("content-length", None)
     assert (ours.status, ours.headers, ours.body) == (theirs.status, theirs.headers, theirs.body)
     assert ours.is_closed
+
+
+def test_calls_under_asgi_in_the_same_process_leave_no_coroutine(application: WSGIApplication) -> None:
+    assert asyncio.run(_match("/t.plain")).func is adispatch
+    assert Answer(application, "POST", "/t.plain", b"{}").body == b'{"result": {"plain": {}}}'
+    assert asyncio.run(_match("/t.plain")).func is adispatch
+
+
+async def _match(path: str) -> Any:
+    return call_match(path, is_async=True)
 
 
 def test_script_name_is_cut_off(application: WSGIApplication) -> None:

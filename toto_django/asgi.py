@@ -57,7 +57,7 @@ class ASGIApplication:
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "http":
             script_name = get_script_prefix(scope)
-            match = call_match(path_info(scope["path"], script_name))
+            match = call_match(path_info(scope["path"], script_name), is_async=True)
             if match is not None:
                 await self.calls.answer(scope, receive, send, script_name, match)
             else:

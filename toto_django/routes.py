@@ -3,7 +3,6 @@
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager, nullcontext, suppress
 from functools import lru_cache
-from typing import Any
 
 from django.conf import settings as django_settings
 from django.urls import Resolver404, ResolverMatch, URLResolver, get_resolver
@@ -15,13 +14,16 @@ __all__ = ["CallMiddleware", "call_match", "call_middleware"]
 KNOWN_PATHS = 1024
 
 
-def call_match(path_info: str) -> ResolverMatch | None:
-    """The dispatch view, found for a path; None for a path that is no call's."""
-    return _call_match(get_resolver(django_settings.ROOT_URLCONF), path_info)
+def call_match(path_info: str, *, is_async: bool) -> ResolverMatch | None:
+    """The dispatch view, found for a path; None for a path that is no call's.
+
+    It is the coroutine function on an event loop, which ``is_async`` has to tell.
+    """
+    return _call_match(get_resolver(django_settings.ROOT_URLCONF), path_info, is_async)
 
 
 @lru_cache(maxsize=KNOWN_PATHS)
-def _call_match(resolver: URLResolver, path_info: str) -> ResolverMatch | None:
+def _call_match(resolver: URLResolver, path_info: str, is_async: bool) -> ResolverMatch | None:
     with suppress(Resolver404):
         match = resolver.resolve(path_info)
         if match.url_name == "dispatch" and match.app_names[-1:] == ["toto_django"]:
@@ -35,12 +37,7 @@ class CallMiddleware:
     def load_middleware(self, is_async: bool = False) -> None:
         given = settings.MIDDLEWARE
         with nullcontext() if given is None else _middleware_setting(given):
-            _load_middleware(super(), is_async)
-
-
-def _load_middleware(handler: Any, is_async: bool) -> None:
-    """Django has no types for it."""
-    handler.load_middleware(is_async)
+            super().load_middleware(is_async)  # type: ignore[misc]
 
 
 def call_middleware() -> Sequence[str]:

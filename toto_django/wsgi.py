@@ -35,7 +35,7 @@ class WSGIApplication:
         path = environ.get("PATH_INFO", "/")
         if not path.isascii():
             path = get_path_info(environ)
-        handler = self.django if call_match(path) is None else self.calls
+        handler = self.django if call_match(path, is_async=False) is None else self.calls
         answer: Iterable[bytes] = handler(environ, start_response)
         return answer
 
@@ -66,7 +66,7 @@ class CallHandler(CallMiddleware, WSGIHandler):
 
     def resolve_request(self, request: Any) -> ResolverMatch:
         """As Django does, from memory."""
-        match = None if hasattr(request, "urlconf") else call_match(request.path_info)
+        match = None if hasattr(request, "urlconf") else call_match(request.path_info, is_async=False)
         if match is None:
             found: ResolverMatch = super().resolve_request(request)
             return found

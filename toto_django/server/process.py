@@ -208,7 +208,7 @@ async def _answer(scope: Mapping[str, Any], send: Callable[[Any], Awaitable[None
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    status = 503 if call_match(path_info(scope["path"], get_script_prefix(scope))) is None else 200
+    status = 503 if call_match(path_info(scope["path"], get_script_prefix(scope)), is_async=True) is None else 200
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
