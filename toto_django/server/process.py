@@ -208,7 +208,8 @@ async def _answer(scope: Mapping[str, Any], send: Callable[[Any], Awaitable[None
         (b"content-length", str(len(body)).encode()),
         (b"connection", b"close"),
     ]
-    status = 503 if call_match(path_info(scope["path"], get_script_prefix(scope)), is_async=True) is None else 200
+    match = call_match(path_info(scope["path"], get_script_prefix(scope)), is_async=True)
+    status = 503 if match is None else 200
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
