@@ -1,8 +1,8 @@
 """Settings of the demonstration: SQLite, everything in one process, nothing to configure.
 
-For development. Environment variables change the little that one may want to change:
-EXAMPLE_DEBUG=0, EXAMPLE_SECRET_KEY, EXAMPLE_HOSTS (separated by commas), EXAMPLE_SQLITE (a file),
-EXAMPLE_REDIS (a URL, for several processes).
+For development; production.py is for the Internet. Environment variables change the little that one may want
+to change: EXAMPLE_DEBUG=0, EXAMPLE_SECRET_KEY, EXAMPLE_HOSTS (separated by commas), EXAMPLE_SQLITE (a file),
+EXAMPLE_REDIS (a URL, for several processes), EXAMPLE_HMAC (session_key or v2).
 """
 
 import os
@@ -99,7 +99,7 @@ TOTO = {
     # Seconds. A session is renewed whenever it is used.
     "SESSION_TTL": 30 * 24 * 60 * 60,
     # Requests of logged-in sessions and answers are signed: key = user id, message = body.
-    "HMAC": "user_id",
+    "HMAC": os.environ.get("EXAMPLE_HMAC", "user_id"),
     # The browsable API knows its visitors by the session cookie: links and forms send no headers.
     "USE_COOKIES": True,
     # Beside the limits that are there by default.

@@ -4,6 +4,7 @@ from django.http import HttpRequest
 from django.template.response import TemplateResponse
 from django.views.decorators.http import require_safe
 
+from toto_django.conf import settings
 from toto_django.registry import registry
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -27,7 +28,7 @@ def start(request: HttpRequest) -> TemplateResponse:
     return TemplateResponse(
         request,
         "start.html",
-        {"method_names": registry.names()},
+        {"method_names": registry.names(), "signing": settings.HMAC or ""},
         headers=HEADERS,
     )
 
@@ -35,4 +36,4 @@ def start(request: HttpRequest) -> TemplateResponse:
 @require_safe
 def chat(request: HttpRequest) -> TemplateResponse:
     """Talk to other browsers."""
-    return TemplateResponse(request, "chat.html", headers=HEADERS)
+    return TemplateResponse(request, "chat.html", {"signing": settings.HMAC or ""}, headers=HEADERS)

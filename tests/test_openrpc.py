@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import enum
 import json
 import uuid
 from collections.abc import Callable, Iterator
@@ -17,6 +16,7 @@ from rest_framework import serializers
 from typing_extensions import TypedDict
 
 from tests.calls import Service
+from tests.enums import Kind, Level
 from tests.openrpc.documents import found, references, validate
 from tests.openrpc.values import Values, leads_into
 from toto_django.description.documenting import documented
@@ -37,16 +37,6 @@ from toto_django.registry import Method, method, registry
 
 Register = Callable[..., Method]
 Toto = Callable[..., None]
-
-
-class Kind(enum.Enum):
-    note = "note"
-    task = "task"
-
-
-class Level(enum.IntEnum):
-    low = 1
-    high = 2
 
 
 @dataclasses.dataclass

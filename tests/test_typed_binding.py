@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import enum
 import json
 import logging
 import uuid
@@ -20,6 +19,7 @@ from pydantic import AfterValidator, Field
 from typing_extensions import TypedDict
 
 from tests.calls import Service, envelope
+from tests.enums import Kind, Level
 from toto_django.exceptions import InvalidParameters, MissingParameters, TotoException
 from toto_django.invocation import (
     authenticated,
@@ -40,16 +40,6 @@ QUERY = SimpleNamespace(request=SimpleNamespace(method="GET"))
 FORM = SimpleNamespace(
     request=SimpleNamespace(method="POST", content_type="application/x-www-form-urlencoded")
 )
-
-
-class Kind(enum.Enum):
-    note = "note"
-    task = "task"
-
-
-class Level(enum.IntEnum):
-    low = 1
-    high = 2
 
 
 @dataclasses.dataclass

@@ -16,10 +16,12 @@ from django.contrib.auth.hashers import check_password, make_password
 from django.contrib.auth.password_validation import validate_password
 from django.core.exceptions import FieldDoesNotExist, ValidationError
 
+from toto_django.audit import audit
 from toto_django.codecs import JSON, EncodeError
 from toto_django.conf import MAX_USER_ID, settings
 from toto_django.exceptions import InvalidParameters, InvalidUserID, TooLarge, UserNotFound
-from toto_django.signals import account_created, emit, password_changed, session_ended
+from toto_django.logs import one_line
+from toto_django.signals import account_created, emit, login_failed, password_changed, session_ended
 from toto_django.stores import AccountRecord, account_store, session_store
 from toto_django.workers import run_in_worker
 
@@ -34,15 +36,25 @@ __all__ = [
     "generate_password",
     "is_current",
     "known_user_id",
+    "login_failure",
     "normalize_user_id",
+    "require_v2",
+    "requires_v2",
     "set_password",
     "verified_account",
 ]
 
 REFUSED_CATEGORIES = {"Cc", "Cf", "Cs", "Zl", "Zp"}
+LONGEST_SPELLING = 4 * MAX_USER_ID
+"""Characters that a user id may have before normalization, which makes one of four at most.
+
+Normalizing takes the square of the length where combining marks stand in the wrong order.
+"""
 PASSWORD_LENGTH = 16
 PASSWORD_ALPHABET = string.ascii_letters + string.digits
-RESERVED: Final = {"user_id", "password", "new_password"}
+SIGNING: Final = "toto_signing"
+"""The stored property that tells the signing scheme an account requires."""
+RESERVED: Final = {"user_id", "password", "new_password", SIGNING}
 """Names that are never properties."""
 
 
@@ -51,7 +63,7 @@ def normalize_user_id(user_id: Any) -> str:
 
     Raises InvalidUserID for what can be no id.
     """
-    if not isinstance(user_id, str) or not user_id:
+    if not isinstance(user_id, str) or not 0 < len(user_id) <= LONGEST_SPELLING:
         raise InvalidUserID
     if user_id.isascii():
         normal = user_id.lower()
@@ -73,6 +85,7 @@ def create_account(user_id: Any, password: Any, properties: Mapping[str, Any] | 
     check_new_password(password, normal_id)
     extra = {name: value for name, value in (properties or {}).items() if name not in RESERVED}
     account_store().create_account(normal_id, make_password(password), as_properties(extra))
+    audit("account_created", normal_id)
     emit(account_created, Account, user_id=normal_id)
     return normal_id
 
@@ -85,24 +98,25 @@ def authenticate(user_id: Any, password: Any) -> str:
 def verified_account(user_id: Any, password: Any) -> AccountRecord:
     """The account whose password this is.
 
-    Raises UserNotFound for whatever is not an active account with its password, and takes
-    the same time for unknown ids as for wrong passwords.
+    Raises UserNotFound for whatever is not an active account with its password. One password
+    is hashed for each of them: for ids that are unknown or none, and for accounts without one.
     """
     if not _is_text(password):
-        raise UserNotFound
+        raise login_failure(user_id, "invalid_password")
     try:
         normal_id = normalize_user_id(user_id)
     except InvalidUserID:
-        raise UserNotFound from None
+        make_password(password)
+        raise login_failure(user_id, "invalid_user_id") from None
     account = account_store().get_account(normal_id)
     if account is None:
         make_password(password)
-        raise UserNotFound
+        raise login_failure(user_id, "unknown_account")
 
     upgraded: list[str] = []
     is_right = check_password(password, account.password, lambda raw: upgraded.append(make_password(raw)))
     if not is_right or not account.is_active:
-        raise UserNotFound
+        raise login_failure(user_id, "inactive_account" if is_right else "wrong_password")
     for encoded in upgraded:
         if not account_store().set_password(normal_id, encoded, replacing=account.password):
             return verified_account(normal_id, password)  # The password changed meanwhile.
@@ -110,10 +124,25 @@ def verified_account(user_id: Any, password: Any) -> AccountRecord:
     return account
 
 
+def login_failure(user_id: Any, reason: str) -> UserNotFound:
+    """What to raise for a password that is refused; `login_failed` and the audit are told the reason."""
+    audit("login_failed", user_id, reason=reason)
+    emit(login_failed, Account, user_id=one_line(user_id), reason=reason)
+    return UserNotFound()
+
+
 def is_current(account: AccountRecord) -> bool:
-    """The account is still active and has the password it had."""
-    now = account_store().get_account(account.user_id)
-    return now is not None and now.is_active and now.password == account.password
+    """The account is still active, with its password and what signatures it requires.
+
+    Somebody who is changing it now is waited for.
+    """
+    now = account_store().get_settled_account(account.user_id)
+    return (
+        now is not None
+        and now.is_active
+        and now.password == account.password
+        and now.properties.get(SIGNING) == account.properties.get(SIGNING)
+    )
 
 
 def known_user_id(user_id: Any) -> str:
@@ -150,13 +179,33 @@ def set_password(user_id: str, password: str) -> None:
     """Set a password without asking for the old one; every session of the account ends."""
     if not account_store().set_password(user_id, make_password(password)):
         raise UserNotFound("Invalid user ID")
+    audit("password_changed", user_id)
     end_sessions(user_id)
     emit(password_changed, Account, user_id=user_id)
+
+
+def require_v2(user_id: Any, is_required: bool = True) -> None:
+    """Let an account have sessions signed by v2 only; those it has end. Needs HMAC_UPGRADE.
+
+    Raises UserNotFound.
+    """
+    normal_id = known_user_id(user_id)
+    changed, removed = ({SIGNING: "v2"}, []) if is_required else ({}, [SIGNING])
+    if not account_store().change_properties(normal_id, changed, removed):
+        raise UserNotFound("Invalid user ID")
+    end_sessions(normal_id)
+
+
+def requires_v2(user_id: str) -> bool:
+    """Whether `require_v2` was said of an account (its id in normal form)."""
+    account = account_store().get_account(user_id)
+    return account is not None and account.properties.get(SIGNING) == "v2"
 
 
 def end_sessions(user_id: str) -> int:
     """End every session of an account; how many there were."""
     ended = session_store().delete_sessions_of(user_id)
+    audit("sessions_ended", user_id)
     emit(session_ended, Account, user_id=user_id)
     return ended
 
@@ -289,7 +338,9 @@ class Account(MutableMapping[str, Any]):
 
     def _read(self) -> dict[str, Any]:
         account = account_store().get_account(self.user_id)
-        return {} if account is None else dict(account.properties)
+        properties = {} if account is None else dict(account.properties)
+        properties.pop(SIGNING, None)
+        return properties
 
 
 class _Candidate:

@@ -4,6 +4,7 @@ It has the same middleware, view and signals, without what makes Django slow for
 requests, and bounds bodies before they are read.
 """
 
+import asyncio
 import logging
 import re
 from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
@@ -115,30 +116,37 @@ class CallHandler(CallMiddleware, ASGIHandler):
         self, scope: Scope, receive: Receive, send: Send, script_name: str, match: ResolverMatch
     ) -> None:
         """Answer a call whose path has been resolved."""
-        try:
-            body = await _read(scope, receive)
-        except ConnectionResetError:
-            return
         with self.threads.begin(), _script_prefix(script_name):
-            if has_other_receivers(request_started):
-                await request_started.asend(sender=type(self), scope=scope)
-            request = _request(scope, body, script_name, match)
-            response: Response = None
-            with UnlessLeft(receive):
+            request, response = None, None
+            with UnlessLeft(receive) as client:
+                try:
+                    body = await _read(scope, receive, client)
+                except ConnectionResetError:
+                    return
+                if client.is_late:
+                    send = _closing(scope, send)
+                if has_other_receivers(request_started):
+                    await request_started.asend(sender=type(self), scope=scope)
+                request = _request(scope, body, script_name, match)
                 if request is None:
                     response = HttpResponseBadRequest()
                 else:
+                    request.is_late = client.is_late
                     response = await self._middleware_chain(request)
                 await self._send(request, response, send)
             if hasattr(request, "urlconf"):
                 set_urlconf(None)
-            if not has_other_receivers(request_finished):
-                if response is not None:
-                    close(response)
+            if has_other_receivers(request_finished):
+                await self._finish(response)
             elif response is not None:
-                await sync_to_async(response.close)()
-            else:
-                await request_finished.asend(sender=type(self))
+                close(response)
+
+    async def _finish(self, response: Response) -> None:
+        """Send the signal; ``response`` is None where there is no answer."""
+        if response is not None:
+            await sync_to_async(response.close)()
+        else:
+            await request_finished.asend(sender=type(self))
 
     async def _send(self, request: CallRequest | None, response: Response, send: Send) -> None:
         response._handler_class = type(self)
@@ -216,24 +224,50 @@ def _is_moved(request: CallRequest) -> bool:
 # Bodies and clients
 
 
-async def _read(scope: Scope, receive: Receive) -> bytes | None:
+async def _read(scope: Scope, receive: Receive, client: UnlessLeft) -> bytes | None:
     """The body; what there is of one that exceeds MAX_BODY, None where that was declared.
 
-    Raises ConnectionResetError when the client leaves.
+    Nothing where the client is late. Raises ConnectionResetError when the client leaves.
     """
     most = settings.MAX_BODY
     if _declared_length(scope) > most:
+        client.sent()
         return None
-    message = _of_client(await receive())
-    body: bytes = message.get("body", b"")
-    if not message.get("more_body", False):
-        return body
-    chunks, length = [body], len(body)
+    try:
+        message = _of_client(await receive())
+        body: bytes = message.get("body", b"")
+        if message.get("more_body", False):
+            body = await _read_on(receive, message, most)
+    except asyncio.CancelledError:
+        if not client.takes_back():
+            raise
+        body = b""
+    client.sent()
+    return body
+
+
+async def _read_on(receive: Receive, message: Message, most: int) -> bytes:
+    """Of a body in parts, of which one is there."""
+    chunks = [message.get("body", b"")]
+    length = len(chunks[0])
     while message.get("more_body", False) and length <= most:
         message = _of_client(await receive())
         chunks.append(message.get("body", b""))
         length += len(chunks[-1])
     return b"".join(chunks)
+
+
+def _closing(scope: Scope, send: Send) -> Send:
+    """The connection ends with the answer: its client might go on with a body that nobody waits for."""
+    if not scope.get("http_version", "").startswith("1"):
+        return send
+
+    async def send_and_close(message: Mapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            message = {**message, "headers": [*message["headers"], (b"connection", b"close")]}
+        await send(message)
+
+    return send_and_close
 
 
 def _of_client(message: Message) -> Message:

@@ -165,7 +165,20 @@ class Settings:
     MAX_DEPTH = Setting(128, _COUNT, _is_positive_int, "E109")
     MAX_STATE = Setting(4 * MEBIBYTE, "a number of bytes above 0", _is_positive_int, "E110")
     MAX_PROPERTIES = Setting(64 * 1024, "a number of bytes above 0", _is_positive_int, "E112")
+    MAX_HEADERS = Setting(64 * 1024, "a number of bytes above 0", _is_positive_int, "E171")
+    BODY_TIMEOUT = Setting[float](60, _SECONDS, _is_positive, "E172")
+    MAX_SESSION_WAITERS = Setting(100, _COUNT, _is_positive_int, "E173")
+    MAX_ADDRESS_WAITERS = Setting(1000, _COUNT, _is_positive_int, "E174")
+    MAX_SESSION_SOCKETS = Setting(20, _COUNT, _is_positive_int, "E175")
+    MAX_ADDRESS_SOCKETS = Setting(1000, _COUNT, _is_positive_int, "E176")
+    SOCKET_QUEUE = Setting(1000, _COUNT, _is_positive_int, "E177")
     THREADS = Setting(8, _COUNT, _is_positive_int, "E111")
+    SLOW_CALL = Setting[float | None](
+        None,
+        "a number of seconds above 0, or None",
+        lambda value: value is None or _is_positive(value),
+        "E181",
+    )
 
     MIDDLEWARE = Setting[list[str] | None](
         None,
@@ -229,8 +242,14 @@ class Settings:
     )
 
     HMAC = Setting[str | None](
-        "user_id", "'user_id', 'session_key' or None", ("user_id", "session_key", None).__contains__, "E141"
+        "user_id",
+        "'user_id', 'session_key', 'v2' or None",
+        ("user_id", "session_key", "v2", None).__contains__,
+        "E141",
     )
+    HMAC_UPGRADE = Setting(False, "True or False", _is_bool, "E146")
+    HMAC_WINDOW = Setting[float](300, _SECONDS, _is_positive, "E147")
+    NONCE_CACHE = Setting("default", "an alias of CACHES", _is_text, "E148")
     HMAC_REQUIRED = Setting(True, "True or False", _is_bool, "E142")
     HMAC_LEGACY_BYTES = Setting(True, "True or False", _is_bool, "E143")
     HMAC_VERIFY = Setting[Any](None, _HOOK, _is_hook, "E144")
@@ -241,6 +260,7 @@ class Settings:
     COOKIE_DOMAIN = Setting[str | None](
         None, "a domain or None", lambda value: value is None or _is_text(value), "E153"
     )
+    COOKIE_GUARD = Setting(True, "True or False", _is_bool, "E155")
     ALLOW_ORIGIN = Setting[str | list[str]](
         "*",
         "'*', an origin or a list of origins",

@@ -1,22 +1,38 @@
 """Calls over a web socket (docs/protocol.md section 15)."""
 
 import asyncio
+import io
 import logging
+from collections import deque
 from collections.abc import Coroutine
+from contextlib import suppress
 from typing import Any
-from urllib.parse import urlsplit
 
 from channels.generic.websocket import AsyncWebsocketConsumer
+from django.core.handlers.asgi import ASGIRequest
 from django.http import HttpResponse, parse_cookie
 
-from toto_django import dispatcher
+from toto_django import dispatcher, sessions
+from toto_django.addresses import address_of
 from toto_django.codecs import JSON, Codec, EncodeError, Malformed, codec_for
 from toto_django.conf import settings
+from toto_django.current import current_exchange
 from toto_django.events import EventManager, Registration
-from toto_django.exceptions import ServerError, UnsupportedMediaType
+from toto_django.exceptions import InvalidHMAC, ServerError, TotoException, UnsupportedMediaType
 from toto_django.exchange import Exchange
-from toto_django.http import SESSION_COOKIE, session_id_in_cookie
+from toto_django.http import (
+    SESSION_COOKIE,
+    header_size,
+    is_trusted_origin,
+    session_id_in_cookie,
+    signed_opening,
+    usable_request_id,
+)
+from toto_django.logs import one_line
 from toto_django.messages import ABSENT, Answer, Call, Result, as_member
+from toto_django.outbox import Frame, Outbox
+from toto_django.places import Places
+from toto_django.signatures import Signatures
 from toto_django.signing import SignedRequest
 
 __all__ = ["TotoConsumer"]
@@ -29,8 +45,10 @@ MOST_WAITING = 100
 """Calls of one socket that may wait for their turn."""
 MOST_FORGOTTEN = 100
 """Handlers kept for one event that may have had it before they are looked through."""
-UNSUPPORTED, TOO_BIG, TRY_AGAIN_LATER, FORBIDDEN = 1003, 1009, 1013, 4403
-"""Close codes: RFC 6455's registry, and one of ours."""
+MOST_PROVEN = 16
+"""Sessions whose calls a socket may make without a signature: of its opening, and of logins over it."""
+UNSUPPORTED, TOO_BIG, TRY_AGAIN_LATER, UNPROVEN, FORBIDDEN = 1003, 1009, 1013, 4401, 4403
+"""Close codes: RFC 6455's registry, and two of ours."""
 
 
 class TotoConsumer(AsyncWebsocketConsumer):
@@ -43,29 +61,56 @@ class TotoConsumer(AsyncWebsocketConsumer):
 
     channel_layer_alias = ""
     """No channel of its own: events reach sockets through the process's one."""
+    place: tuple[str, str] | None = None
+    """For whom it is counted, once it is."""
 
-    async def connect(self) -> None:
-        """Refuse foreign origins; run SOCKET_OPENED_METHOD."""
+    async def __call__(self, scope: Any, receive: Any, send: Any) -> None:
+        """The life of the socket, however it ends."""
         self.loop = asyncio.get_running_loop()
         self.tasks: set[asyncio.Task[Any]] = set()
+        self.registrations: list[Registration] = []
+        self.outbox = Outbox(self._transmit, self._start, self._give_up)
+        try:
+            await super().__call__(scope, receive, send)
+        finally:
+            self._let_go()
+            if self.place is not None:
+                _places.give_back(*self.place)
+
+    async def connect(self) -> None:
+        """Refuse foreign origins and what is too much; run SOCKET_OPENED_METHOD."""
         self.free_calls = asyncio.Semaphore(settings.SOCKET_CALLS)
         self.waiting_calls = self.waiting_bytes = 0
-        self.registrations: list[Registration] = []
         self.is_open = False
         self.codec: Codec = JSON
-        self.session_id = self._given_session_id()
+        is_small = header_size(self.scope) + len(self.scope["path"]) <= settings.MAX_HEADERS
+        self.session_id = self._given_session_id() if is_small else ""
+        self.request_id = usable_request_id(self._header(b"x-request-id"))
+        self.proven_sessions: deque[str] = deque(maxlen=MOST_PROVEN)
+        opening, signature = signed_opening(self.scope)
         _redact(self.scope)
-        if not _is_allowed(self._header(b"origin"), self._header(b"host")):
+        if not is_small or not _is_allowed(self._header(b"origin"), self._header(b"host")):
             await self.close(FORBIDDEN)
             return
         offered = [name for name in self.scope.get("subprotocols", ()) if name in BINARY_TYPES]
         self.binary_type = BINARY_TYPES[offered[0] if offered else "toto.msgpack"]
         await self.accept(offered[0] if offered else None)
+        if not self._take_place():
+            await self.close(TRY_AGAIN_LATER, "Too many web sockets")
+            return
+        try:
+            await self._prove(opening, signature)
+        except TotoException as error:
+            await self._send(JSON, Result.of_exception(error).to_wire())
+            await self.close(UNPROVEN if isinstance(error, InvalidHMAC) else TRY_AGAIN_LATER)
+            return
         self.is_open = True
         await self._run_hook(settings.SOCKET_OPENED_METHOD)
 
     async def receive(self, text_data: str | None = None, bytes_data: bytes | None = None) -> None:
         """A frame: a call in a task of its own, so that a disconnect is heard meanwhile."""
+        if not self.is_open or self.outbox.is_closed:
+            return
         try:
             self.codec = JSON if text_data is not None else codec_for(self.binary_type)
         except UnsupportedMediaType:
@@ -83,12 +128,7 @@ class TotoConsumer(AsyncWebsocketConsumer):
     async def disconnect(self, code: int) -> None:
         """Cancel what runs, forget the event handlers, run SOCKET_CLOSED_METHOD."""
         was_open, self.is_open = self.is_open, False
-        tasks = list(self.tasks)
-        for task in tasks:
-            task.cancel()
-        await asyncio.gather(*tasks, return_exceptions=True)
-        for registration in self.registrations:
-            EventManager.instance().remove_handler(registration)
+        await asyncio.gather(*self._let_go(), return_exceptions=True)
         if was_open:
             await self._run_hook(settings.SOCKET_CLOSED_METHOD)
 
@@ -96,13 +136,14 @@ class TotoConsumer(AsyncWebsocketConsumer):
 
     def send_message(self, data: Any, message_id: Any = None) -> None:
         """A frame to the client, from any thread; dropped when the socket is closed."""
-        frame = data if message_id is None else {"message_id": message_id, "data": data}
-        self.loop.call_soon_threadsafe(self._send_soon, frame)
+        if not self.outbox.is_closed:
+            frame = data if message_id is None else {"message_id": message_id, "data": data}
+            self.outbox.push(_encoded(self.codec, frame))
 
     def keep_registration(self, registration: Registration) -> None:
         """An event handler that lives as long as the socket."""
         manager = EventManager.instance()
-        if not self.is_open:
+        if not self.is_open or self.outbox.is_closed:
             manager.remove_handler(registration)
             return
         if len(self.registrations) >= MOST_FORGOTTEN:
@@ -110,6 +151,16 @@ class TotoConsumer(AsyncWebsocketConsumer):
         self.registrations.append(registration)
 
     # Steps
+
+    async def _prove(self, opening: SignedRequest, signature: str) -> None:
+        """Verify the opening where the session's scheme signs it. Raises InvalidHMAC, Unavailable.
+
+        Without a signature the socket opens, and calls that ask for such a session are refused.
+        """
+        session = await sessions.aload_session(self.session_id) if signature and self.session_id else None
+        if session is not None and session.scheme is not None and session.scheme.signs_sockets:
+            await Signatures(self.scope, signature, lambda scope: opening, None).averify(session)
+            self.proven_sessions.append(session.permanent_id)
 
     async def _answer(self, data: bytes, codec: Codec) -> None:
         self.waiting_calls += 1
@@ -144,11 +195,14 @@ class TotoConsumer(AsyncWebsocketConsumer):
 
     async def _call(self, exchange: Exchange, frame: dict[Any, Any]) -> Answer:
         call = Call(frame.get("method", ABSENT), frame.get("parameters", {}))
+        token = current_exchange.set(exchange)
         try:
-            answer = await dispatcher.acall(exchange, call)
+            answer = await dispatcher.acall(exchange, call, "frame")
         except Exception as error:
             logger.error("a call failed outside its method", exc_info=error)
             answer = Result.of_exception(error)
+        finally:
+            current_exchange.reset(token)
         self._take_session(exchange)
         return answer
 
@@ -163,19 +217,45 @@ class TotoConsumer(AsyncWebsocketConsumer):
             self.session_id = ""
 
     async def _send(self, codec: Codec, frame: Any) -> None:
+        await self.outbox.answer(_encoded(codec, frame))
+
+    async def _transmit(self, frame: Frame) -> None:
         try:
-            data = codec.dumps(frame)
-        except EncodeError as error:
-            failed = Result.of_exception(ServerError(str(error))).to_wire()
-            call_id = frame.get("id") if isinstance(frame, dict) else None
-            data = codec.dumps(failed if call_id is None else {"id": call_id, **failed})
-        try:
-            await (self.send(text_data=data.decode()) if codec is JSON else self.send(bytes_data=data))
+            if frame.is_text:
+                await self.send(text_data=frame.data.decode())
+            else:
+                await self.send(bytes_data=frame.data)
         except Exception as error:
             logger.debug("a frame was dropped, its socket is gone: %s", type(error).__name__)
 
-    def _send_soon(self, frame: Any) -> None:
-        self._start(self._send(self.codec, frame))
+    def _give_up(self) -> None:
+        """The client does not read. It learns why it was closed if it ever does."""
+        self._let_go()
+        self._start(self._close(TRY_AGAIN_LATER, "Too many messages are waiting"))
+
+    async def _close(self, code: int, reason: str) -> None:
+        with suppress(Exception):  # It is closed already.
+            await self.close(code, reason)
+
+    def _let_go(self) -> list[asyncio.Task[Any]]:
+        """Drop its frames, cancel what runs, forget the event handlers. The tasks that have to end."""
+        self.outbox.close()
+        tasks = list(self.tasks)
+        for task in tasks:
+            if not task.cancelling():  # A second time would cancel what it still has to do.
+                task.cancel()
+        for registration in self.registrations:
+            EventManager.instance().remove_handler(registration)
+        self.registrations.clear()
+        return tasks
+
+    def _take_place(self) -> bool:
+        """Whether there is one, for the session that was given and for the address."""
+        place = self.session_id, address_of(self.scope)
+        if not _places.take(*place, settings.MAX_SESSION_SOCKETS, settings.MAX_ADDRESS_SOCKETS):
+            return False
+        self.place = place
+        return True
 
     def _start(self, coroutine: Coroutine[Any, Any, None]) -> None:
         task = self.loop.create_task(coroutine)
@@ -187,7 +267,7 @@ class TotoConsumer(AsyncWebsocketConsumer):
             await self._call(self._exchange(), {"method": method_name, "parameters": {}})
 
     def _exchange(self) -> Exchange:
-        return Exchange(
+        exchange = Exchange(
             self.scope,
             given_session_id=self.session_id,
             signature=None,
@@ -195,24 +275,49 @@ class TotoConsumer(AsyncWebsocketConsumer):
             make_response=HttpResponse,
             socket=self,
         )
+        exchange.request_id = self.request_id
+        return exchange
 
     def _given_session_id(self) -> str:
         in_url: str = self.scope["url_route"]["kwargs"].get("session_id", "")
-        header = self._header(b"x-toto-session-id").strip()
-        return (
-            in_url
-            or header
-            or session_id_in_cookie(parse_cookie(self._header(b"cookie")).get(SESSION_COOKIE, ""))
-        )
+        return in_url or self._header(b"x-toto-session-id").strip(" \t") or self._session_id_in_cookie()
+
+    def _session_id_in_cookie(self) -> str:
+        """Nothing where a page of another site opened the socket; browsers always send Origin (RFC 6455)."""
+        cookies = parse_cookie(self._header(b"cookie"))
+        session_id = session_id_in_cookie(cookies.get(SESSION_COOKIE, ""))
+        if not session_id or not settings.COOKIE_GUARD:
+            return session_id
+        scheme = "https" if self.scope.get("scheme") == "wss" else "http"
+        request = ASGIRequest({**self.scope, "method": "GET", "scheme": scheme}, io.BytesIO())
+        origin = request.META.get("HTTP_ORIGIN")
+        return session_id if origin is None or is_trusted_origin(origin, request) else ""
 
     def _header(self, name: bytes) -> str:
-        return next((value.decode("latin-1") for key, value in self.scope["headers"] if key == name), "")
+        """Repeated ones as one, as in Django's requests: two session ids are none."""
+        separator = "; " if name == b"cookie" else ","
+        return separator.join(value.decode("latin-1") for key, value in self.scope["headers"] if key == name)
+
+
+_places = Places()
+"""Those of all open sockets."""
+
+
+def _encoded(codec: Codec, frame: Any) -> Frame:
+    try:
+        data = codec.dumps(frame)
+    except EncodeError as error:
+        logger.error("a frame could not be encoded: %s", one_line(str(error)))
+        failed = Result.of_exception(ServerError(str(error))).to_wire()
+        call_id = frame.get("id") if isinstance(frame, dict) else None
+        data = codec.dumps(failed if call_id is None else {"id": call_id, **failed})
+    return Frame(data, codec is JSON)
 
 
 def _is_allowed(origin: str, host: str) -> bool:
     """Pages of the service's own origin always are."""
     allowed = settings.ALLOW_ORIGIN
-    if allowed == "*" or not origin or urlsplit(origin).netloc == host:
+    if allowed == "*" or not origin or origin.partition("://")[2] == host:
         return True
     return origin in ([allowed] if isinstance(allowed, str) else allowed)
 

@@ -7,7 +7,7 @@ the awaits are shared.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable, Iterator, Mapping
+from collections.abc import Callable, Coroutine, Iterable, Iterator, Mapping
 from contextlib import AbstractContextManager, ExitStack, contextmanager, nullcontext
 from typing import Any
 
@@ -15,20 +15,21 @@ from asgiref.sync import async_to_sync, iscoroutinefunction
 from django.db import connections, transaction
 
 from toto_django.conf import settings
-from toto_django.exceptions import ServerError, TimedOut, TotoException, Unavailable
+from toto_django.exceptions import RateLimited, ServerError, TimedOut, TotoException, Unavailable
 from toto_django.exchange import Exchange
 from toto_django.handler import Handler
 from toto_django.messages import ABSENT, NOTHING, Answer, Call, Result, as_member
+from toto_django.observing import Kind, Observation, is_observed
 from toto_django.registry import Method, registry
 from toto_django.signals import aemit, emit, method_finished, method_started
-from toto_django.waiting import begin_waiting, end_waiting
+from toto_django.waiting import Waiting
 from toto_django.workers import run_in_worker
 
 __all__ = ["abatch", "acall", "batch", "call"]
 
 logger = logging.getLogger("toto_django")
 
-BATCH = "<batch>"
+BATCH, UNKNOWN = "<batch>", "<unknown>"
 NEEDS_ASGI = "This method answers later, which needs an ASGI server (uvicorn, for example)."
 
 Batch = Mapping[Any, Any]
@@ -37,120 +38,52 @@ Invoked = list[tuple[Method, Handler]]
 Admitted = Callable[[], object] | None
 
 
-def call(exchange: Exchange, call: Call) -> Answer:
+def call(exchange: Exchange, call: Call, kind: Kind = "call") -> Answer:
     """Run one call. An asynchronous method that has not answered when it returns is an error here."""
     handler, found = _found(exchange, call)
-    if isinstance(found, Result):
-        _finished(handler, found)
-        return found
-    _started(handler)
-    try:
-        if found.is_coroutine:
-            answer = async_to_sync(_ainvoked)(found, handler, call, lambda: None)
-        else:
-            answer = _invoked(found, handler, call.parameters)
-    finally:
-        handler.finish()
-    if answer is None:
-        answer = _late(handler)
-    _finished(handler, answer)
-    return answer
+    if not is_observed():
+        return _called(handler, found, call)
+    with Observation(handler, kind) as observation:
+        return observation.of(_called(handler, found, call))
 
 
-async def acall(
-    exchange: Exchange, call: Call, members: Invoked | None = None, admitted: Admitted = None
-) -> Answer:
-    """Run one call; a method that answers later is waited for.
+def acall(
+    exchange: Exchange,
+    call: Call,
+    kind: Kind = "call",
+    members: Invoked | None = None,
+    admitted: Admitted = None,
+) -> Coroutine[Any, Any, Answer]:
+    """Run one call when it is awaited; a method that answers later is waited for.
 
     ``members`` collects those of a batch, which end together. ``admitted`` is called once
     the policies have let the call pass or refused it.
     """
     handler, found = _found(exchange, call)
-    if isinstance(found, Result):
-        if admitted:
-            admitted()
-        if method_finished.receivers:
-            await _afinished(handler, found)
-        return found
-    if members is not None:
-        members.append((found, handler))
-    handler.loop = asyncio.get_running_loop()
-    if method_started.receivers:
-        await _astarted(handler)
-    try:
-        if (
-            found.is_coroutine
-            and (settings.METHOD_TIMEOUT if found.timeout is None else found.timeout) is None
-        ):
-            answer = await _ainvoked(found, handler, call, admitted)
-            if answer is None:
-                answer = await _aawaited(found, handler)
-        else:
-            answer = await _awithin(found, handler, call, admitted)
-    except TimeoutError:
-        answer = found.redirect(TimedOut()) or Result.of_exception(TimedOut())
-    except asyncio.CancelledError:
-        if members is None:
-            await _left([(found, handler)])
-        raise
-    finally:
-        if admitted:
-            admitted()
-        handler.finish()
-    if method_finished.receivers:
-        await _afinished(handler, answer)
-    return answer
+    answer = _acalled(handler, found, call, members, admitted)
+    return _aobserved(handler, kind, answer) if is_observed() else answer
 
 
 def batch(exchange: Exchange, members: Batch) -> Members:
     """Run the members one after another, in the order of their keys; each one's failure is its own."""
     handler = Handler(exchange, BATCH)
-    _started(handler)
-    answers = {}
-    for key, member in _sorted(members):
-        member_call = _member_call(member)
-        answers[key] = as_member(
-            member_call if isinstance(member_call, Result) else call(exchange, member_call)
-        )
-    _finished(handler, NOTHING)
+    with Observation(handler, "batch") if is_observed() else _not_observed:
+        _started(handler)
+        answers = {key: as_member(_member(exchange, member)) for key, member in _sorted(members)}
+        _finished(handler, NOTHING)
     return answers
 
 
 async def abatch(exchange: Exchange, members: Batch) -> Members:
     """See batch; members that answer later are waited for together."""
     handler = Handler(exchange, BATCH)
-    if method_started.receivers:
-        await _astarted(handler)
-    answers: dict[Any, Answer | asyncio.Task[Answer]] = {}
-    invoked: Invoked = []
-    try:
-        for key, member in _sorted(members):
-            answers[key] = await _amember(exchange, member, invoked)
-        complete = {
-            key: as_member(await answer if isinstance(answer, asyncio.Task) else answer)
-            for key, answer in answers.items()
-        }
-    except BaseException as error:
-        await _cancelled(answers.values())
-        if isinstance(error, asyncio.CancelledError):
-            await _left(invoked)
-        raise
-    if method_finished.receivers:
-        await _afinished(handler, NOTHING)
-    return complete
-
-
-async def _amember(exchange: Exchange, member: Any, invoked: Invoked) -> Answer | asyncio.Task[Answer]:
-    """A member's answer, or a task for one that answers later, with its policies passed."""
-    call = _member_call(member)
-    if isinstance(call, Result):
-        return call
-    if not _answers_later(call):
-        return await acall(exchange, call, invoked)
-    admitted = asyncio.Event()
-    task = asyncio.create_task(acall(exchange, call, invoked, admitted.set))
-    await admitted.wait()
-    return task
+    with Observation(handler, "batch") if is_observed() else _not_observed:
+        if method_started.receivers:
+            await _astarted(handler)
+        answers = await _amembers(exchange, members)
+        if method_finished.receivers:
+            await _afinished(handler, NOTHING)
+    return answers
 
 
 # Steps
@@ -162,7 +95,102 @@ def _found(exchange: Exchange, call: Call) -> tuple[Handler, Method | Result]:
     try:
         return handler, registry.find(call.method)
     except TotoException as error:
+        handler.label = UNKNOWN
         return handler, Result.of_exception(error)
+
+
+def _called(handler: Handler, found: Method | Result, call: Call) -> Answer:
+    """See call."""
+    if isinstance(found, Result):
+        _finished(handler, found)
+        return found
+    _started(handler)
+    try:
+        if found.is_coroutine:
+            answer = async_to_sync(_ainvoked)(found, handler, call, None)
+        else:
+            answer = _invoked(found, handler, call.parameters)
+    finally:
+        handler.finish()
+    answer = answer or _late(handler)
+    _finished(handler, answer)
+    return answer
+
+
+async def _aobserved(handler: Handler, kind: Kind, answer: Coroutine[Any, Any, Answer]) -> Answer:
+    with Observation(handler, kind) as observation:
+        return observation.of(await answer)
+
+
+async def _acalled(
+    handler: Handler, found: Method | Result, call: Call, members: Invoked | None, admitted: Admitted
+) -> Answer:
+    """See acall. A call that its client leaves is over for the method too."""
+    answer: Answer
+    try:
+        if isinstance(found, Result):
+            answer = found
+        else:
+            if members is not None:
+                members.append((found, handler))
+            handler.loop = asyncio.get_running_loop()
+            if method_started.receivers:
+                await _astarted(handler)
+            if found.is_coroutine and _timeout(found) is None:
+                answer = await _ainvoked(found, handler, call, admitted) or await _aawaited(found, handler)
+            else:
+                answer = await _awithin(found, handler, call, admitted)
+    except asyncio.CancelledError:
+        if members is None and isinstance(found, Method):
+            await _left([(found, handler)])
+        raise
+    finally:
+        if admitted:
+            admitted()
+        handler.finish()
+    if method_finished.receivers:
+        await _afinished(handler, answer)
+    return answer
+
+
+def _member(exchange: Exchange, member: Any) -> Answer:
+    member_call = _member_call(member)
+    return member_call if isinstance(member_call, Result) else call(exchange, member_call, "member")
+
+
+async def _amembers(exchange: Exchange, members: Batch) -> Members:
+    """All answers of a batch."""
+    answers: dict[Any, Answer | asyncio.Task[Answer]] = {}
+    invoked: Invoked = []
+    try:
+        for key, member in _sorted(members):
+            answers[key] = await _amember(exchange, member, invoked)
+        return {
+            key: as_member(await answer if isinstance(answer, asyncio.Task) else answer)
+            for key, answer in answers.items()
+        }
+    except BaseException as error:
+        await _cancelled(answers.values())
+        if isinstance(error, asyncio.CancelledError):
+            await _left(invoked)
+        raise
+
+
+async def _amember(exchange: Exchange, member: Any, invoked: Invoked) -> Answer | asyncio.Task[Answer]:
+    """A member's answer, or a task for one that answers later, with its policies passed."""
+    call = _member_call(member)
+    if isinstance(call, Result):
+        return call
+    if not _answers_later(call):
+        return await acall(exchange, call, "member", invoked)
+    admitted = asyncio.Event()
+    task = asyncio.create_task(acall(exchange, call, "member", invoked, admitted.set))
+    try:
+        await admitted.wait()
+    except asyncio.CancelledError:
+        await _cancelled([task])
+        raise
+    return task
 
 
 def _started(handler: Handler) -> None:
@@ -243,14 +271,15 @@ def _timeout(method: Method) -> float | None:
 
 
 async def _awithin(method: Method, handler: Handler, call: Call, admitted: Admitted) -> Answer:
-    """The answer within the method's time; a plain function is not interrupted. Raises TimeoutError."""
-    timeout = _timeout(method)
-    if method.is_coroutine:
-        async with asyncio.timeout(timeout):
-            return await _ainvoked(method, handler, call, admitted) or await _aawaited(method, handler)
-    answer = await _ainvoked_in_worker(method, handler, call, admitted)
-    async with asyncio.timeout(timeout):
-        return answer or await _aawaited(method, handler)
+    """The answer within the method's time, else TimedOut; a plain function is not interrupted."""
+    answer = None if method.is_coroutine else await _ainvoked_in_worker(method, handler, call, admitted)
+    try:
+        async with asyncio.timeout(_timeout(method)):
+            if method.is_coroutine:
+                answer = await _ainvoked(method, handler, call, admitted)
+            return answer or await _aawaited(method, handler)
+    except TimeoutError:
+        return method.redirect(TimedOut()) or Result.of_exception(TimedOut())
 
 
 async def _ainvoked_in_worker(
@@ -280,11 +309,12 @@ async def _aawaited(method: Method, handler: Handler) -> Answer:
     def leave() -> None:
         handler.reply.give(Result.of_exception(Unavailable()))
 
-    begin_waiting(leave)
     try:
+        with Waiting(handler, leave), handler.waits:
+            answer = await handler.reply.wait()
+    except RateLimited as error:
+        handler.reply.give(method.redirect(error) or Result.of_exception(error))
         answer = await handler.reply.wait()
-    finally:
-        end_waiting(leave)
     return method.finish(handler, answer) if isinstance(answer, Result) else answer
 
 
@@ -322,7 +352,7 @@ def _atomic(aliases: Iterable[str]) -> Iterator[None]:
         yield
 
 
-_no_transactions = nullcontext()
+_no_transactions = _not_observed = nullcontext()
 
 
 async def _left(invoked: Invoked) -> None:

@@ -13,6 +13,7 @@ from rest_framework.request import Request
 from rest_framework.throttling import BaseThrottle
 
 from toto_django import sessions
+from toto_django.audit import audit
 from toto_django.buckets import current_buckets
 from toto_django.codecs.base import Codec, Malformed
 from toto_django.codecs.bson import BSONCodec
@@ -154,6 +155,8 @@ class TotoCookieAuthentication(TotoAuthentication):
     """
 
     def session_of(self, request: Request) -> Session | None:
+        if hasattr(request._request, "toto"):
+            request._request.toto.was_asked = True
         session_id = session_id_in_cookie(request.COOKIES.get(SESSION_COOKIE, ""))
         session = sessions.load_session(session_id) if session_id else None
         if session is not None:
@@ -184,6 +187,8 @@ class TotoThrottle(BaseThrottle):
             self._wait = current_buckets().charge(f"{name} {subject}", rate)
         except Unavailable as error:
             raise _ServiceUnavailable(error.value) from None
+        if self._wait > 0:
+            audit("throttled", _user_id(request), rate=str(name))
         return self._wait <= 0
 
     def wait(self) -> float:

@@ -6,8 +6,9 @@ import os
 from collections import defaultdict
 from collections.abc import Callable, Iterable
 from concurrent.futures import Future, ThreadPoolExecutor
+from functools import partial
 from importlib import import_module
-from threading import Lock
+from threading import Lock, Semaphore
 from typing import Any
 
 from asgiref.sync import iscoroutinefunction
@@ -28,12 +29,17 @@ Loop = asyncio.AbstractEventLoop
 
 PLAIN_HANDLERS = 4
 """Threads for plain handlers that do not run on a request's loop."""
+MOST_SENDING = 10_000
+"""Events that nobody waits for until they are sent."""
+MOST_PENDING = 10_000
+"""Events that may wait for a handler that stays, or be at work in it; more are lost, counted and logged."""
+REPORT_SECONDS = 1.0
 
 
 class Registration:
     """One handler of one event. ``loop`` is the event loop it runs on; None for a thread of the manager's."""
 
-    __slots__ = ("function", "is_active", "is_persistent", "loop", "name")
+    __slots__ = ("_room", "function", "is_active", "is_persistent", "loop", "lost", "name")
 
     def __init__(self, name: str, function: Function, is_persistent: bool, loop: Loop | None) -> None:
         self.name = name
@@ -41,6 +47,18 @@ class Registration:
         self.is_persistent = is_persistent
         self.loop = loop
         self.is_active = True
+        self.lost = 0
+        """Events of which the log does not tell yet."""
+        self._room = Semaphore(MOST_PENDING) if is_persistent else None
+
+    def takes(self) -> bool:
+        """Whether it has room for another event; a handler of one event always has."""
+        return self._room is None or self._room.acquire(blocking=False)
+
+    def done(self) -> None:
+        """An event that it took is over."""
+        if self._room is not None:
+            self._room.release()
 
 
 class EventManager:
@@ -55,6 +73,7 @@ class EventManager:
         self._joins: dict[str, Future[None]] = {}
         self._table_lock = Lock()
         self._threads = ThreadPoolExecutor(PLAIN_HANDLERS, thread_name_prefix="toto-event")
+        self._room_to_send = Semaphore(MOST_SENDING)
         self._is_set_up = False
 
     @classmethod
@@ -78,16 +97,27 @@ class EventManager:
         """Send an event: to every process that waits for it, or with ``broadcast=False`` to one.
 
         Raises ServerError for a payload that cannot be carried, Unavailable where the channel
-        layer does not answer. Called on an event loop it does not wait, and a failure is logged.
+        layer does not answer. Called on an event loop it does not wait, and a failure is logged;
+        Unavailable then means that MOST_SENDING others are not sent yet.
         """
-        sent = self._submit_send(name, args, broadcast)
         if _running_loop() is not None:
-            sent.add_done_callback(Future.exception)
+            self._send_unwaited(name, args, broadcast)
             return
         try:
-            sent.result(2 * settings.EVENT_TIMEOUT)
+            self._submit_send(name, args, broadcast).result(2 * settings.EVENT_TIMEOUT)
         except TimeoutError:
             raise Unavailable from None
+
+    def _send_unwaited(self, name: str, args: Any, broadcast: bool) -> None:
+        room = self._room_to_send
+        if not room.acquire(blocking=False):
+            raise Unavailable
+        try:
+            sent = self._submit_send(name, args, broadcast)
+        except BaseException:
+            room.release()
+            raise
+        sent.add_done_callback(lambda sent: room.release())
 
     async def asend(self, name: str, args: Any = None, broadcast: bool = True) -> None:
         """See send; waits until the channel layer has the event."""
@@ -177,13 +207,24 @@ class EventManager:
     def _receive(self, name: str, args: Any) -> None:
         by_loop: defaultdict[Loop | None, list[Registration]] = defaultdict(list)
         for registration in self._due(name):
-            by_loop[registration.loop].append(registration)
+            if registration.loop is not None and registration.loop.is_closed():
+                continue
+            if registration.takes():
+                by_loop[registration.loop].append(registration)
+            else:
+                self._lose(registration)
         for loop, registrations in by_loop.items():
-            if loop is None:
-                for registration in registrations:
-                    self._threads.submit(_run_in_thread, registration, args)
-            elif not loop.is_closed():
+            if loop is not None:
                 loop.call_soon_threadsafe(_run_on_loop, registrations, args)
+                continue
+            for registration in registrations:
+                self._threads.submit(_run_in_thread, registration, args)
+
+    def _lose(self, registration: Registration) -> None:
+        self.hub.lost += 1
+        registration.lost += 1
+        if registration.lost == 1:
+            asyncio.get_running_loop().call_later(REPORT_SECONDS, _report_lost, registration)
 
     def _due(self, name: str) -> Iterable[Registration]:
         """The handlers of an event; those for one event only are taken out."""
@@ -209,37 +250,45 @@ class EventManager:
             hub.submit(hub.close())
 
 
+def _report_lost(registration: Registration) -> None:
+    logger.error("%d events %r were lost: a handler was too slow", registration.lost, registration.name)
+    registration.lost = 0
+
+
 def _run_on_loop(registrations: list[Registration], args: Any) -> None:
     for registration in registrations:
-        if not registration.is_active:
-            continue
         try:
-            outcome = registration.function(args)
+            outcome = registration.function(args) if registration.is_active else None
             if asyncio.iscoroutine(outcome):
                 task = asyncio.ensure_future(outcome)
                 _running.add(task)
-                task.add_done_callback(_finished)
+                task.add_done_callback(partial(_finished, registration))
+                continue
         except Exception:
             _log_failure(registration.name)
+        registration.done()
 
 
 def _run_in_thread(registration: Registration, args: Any) -> None:
-    if not registration.is_active:
-        return
     try:
+        if not registration.is_active:
+            return
         if iscoroutinefunction(registration.function):
             asyncio.run(registration.function(args))
         else:
             with_fresh_connections(registration.function, args)
     except Exception:
         _log_failure(registration.name)
+    finally:
+        registration.done()
 
 
 _running: set["asyncio.Future[Any]"] = set()
 """Handlers at work: a loop alone does not keep a task."""
 
 
-def _finished(task: "asyncio.Future[Any]") -> None:
+def _finished(registration: Registration, task: "asyncio.Future[Any]") -> None:
+    registration.done()
     _running.discard(task)
     if not task.cancelled() and (error := task.exception()) is not None:
         logger.error("an event handler failed", exc_info=error)
@@ -263,6 +312,7 @@ def _after_fork() -> None:
         EventManager._instance._hub = None
         EventManager._instance._table_lock = Lock()
         EventManager._instance._threads = ThreadPoolExecutor(PLAIN_HANDLERS, thread_name_prefix="toto-event")
+        EventManager._instance._room_to_send = Semaphore(MOST_SENDING)
 
 
 def _on_setting_changed(*, setting: str, **kwargs: Any) -> None:

@@ -5,18 +5,22 @@ TotoException
 ├── InvalidMethod          1001     ├── InvalidParameters    1100
 ├── MissingMethod          1002     ├── RateLimited          1101
 ├── MissingParameters      1003     ├── TimedOut             1102
-├── NotAuthorized          1004     ├── TooLarge             1103
-├── UserNotFound           1005     ├── Unavailable          1104
-├── UserIDExists           1006     └── RequestError         1000
-├── InvalidSessionID       1007         ├── MethodNotAllowed
-├── InvalidHMAC            1008         └── UnsupportedMediaType
-└── InvalidResponseHMAC    1009
+├── NotAuthorized          1004     │   └── BodyTimedOut     1102
+├── UserNotFound           1005     ├── TooLarge             1103
+├── UserIDExists           1006     │   └── HeadersTooLarge  1103
+├── InvalidSessionID       1007     ├── Unavailable          1104
+├── InvalidHMAC            1008     └── RequestError         1000
+│   └── StaleRequest       1008         ├── MethodNotAllowed
+└── InvalidResponseHMAC    1009         └── UnsupportedMediaType
 """
 
+import time
 from collections.abc import Iterable, Mapping
 from typing import Any
 
 __all__ = [
+    "BodyTimedOut",
+    "HeadersTooLarge",
     "InvalidHMAC",
     "InvalidMethod",
     "InvalidParameters",
@@ -30,6 +34,7 @@ __all__ = [
     "RateLimited",
     "RequestError",
     "ServerError",
+    "StaleRequest",
     "TimedOut",
     "TooLarge",
     "TotoException",
@@ -126,6 +131,14 @@ class InvalidHMAC(TotoException):
         super().__init__(1008, value)
 
 
+class StaleRequest(InvalidHMAC):
+    """A right signature whose time is too far from the service's, which ``time`` tells in Unix seconds."""
+
+    def __init__(self) -> None:
+        super().__init__("Invalid HMAC: the clocks differ")
+        self.time = time.time()
+
+
 class InvalidResponseHMAC(TotoException):
     """Part of the contract's code table; a server never sends it."""
 
@@ -159,11 +172,29 @@ class TimedOut(TotoException):
         super().__init__(1102, value)
 
 
+class BodyTimedOut(TimedOut):
+    """A request whose body does not come within BODY_TIMEOUT."""
+
+    status = 408
+
+    def __init__(self) -> None:
+        super().__init__("The body did not come in time.")
+
+
 class TooLarge(TotoException):
     status = 413
 
     def __init__(self, value: Any = "Too large") -> None:
         super().__init__(1103, value)
+
+
+class HeadersTooLarge(TooLarge):
+    """A request with more than MAX_HEADERS bytes of headers."""
+
+    status = 431
+
+    def __init__(self, most: int) -> None:
+        super().__init__(f"The headers are larger than {most} bytes.")
 
 
 class Unavailable(TotoException):

@@ -1,17 +1,16 @@
 """One request and its answer, as the layers below the view see them. A batch's members share it."""
 
 from collections.abc import Callable
-from functools import lru_cache
+from functools import cached_property
 from typing import Any
-
-from django.utils.module_loading import import_string
 
 from toto_django import sessions
 from toto_django.accounts import known_user_id
-from toto_django.conf import settings
+from toto_django.audit import audit
 from toto_django.exceptions import InvalidHMAC, NotAuthorized
 from toto_django.sessions import Session
-from toto_django.signing import Scheme, SignedRequest, current_scheme, sign
+from toto_django.signatures import Signatures
+from toto_django.signing import SignedRequest
 from toto_django.workers import run_in_worker
 
 __all__ = ["Exchange", "login_result"]
@@ -31,8 +30,12 @@ class Exchange:
     response_type: str | None = None
     is_signed: bool | None = None
     """Whether the answer holds the session; None in views that are not the dispatch view."""
+    request_id: str | None = None
+    """The x-request-id header, None where there is none that may be passed on."""
+    was_asked = False
+    """Somebody wanted to know whose request it is."""
     _response: Any = None
-    _is_refused = False
+    _is_new = False
     _shows_key = False
 
     def __init__(
@@ -52,6 +55,11 @@ class Exchange:
         self._signature = signature
         self._signed_request = signed_request
         self._make_response = make_response
+
+    @cached_property
+    def signatures(self) -> Signatures:
+        """Of the request and its answer."""
+        return Signatures(self.request, self._signature, self._signed_request, self.socket)
 
     @property
     def response(self) -> Any:
@@ -86,8 +94,9 @@ class Exchange:
         wanted = self._wanted(session_id)
         if wanted is None:
             return self.live_session
-        session = self._verified(sessions.load_session(wanted))
+        session = sessions.load_session(wanted)
         if session is not None:
+            self.signatures.verify(session)
             sessions.renew(session)
         return self._take(session)
 
@@ -96,8 +105,9 @@ class Exchange:
         wanted = self._wanted(session_id)
         if wanted is None:
             return self.live_session
-        session = self._verified(await sessions.aload_session(wanted))
+        session = await sessions.aload_session(wanted)
         if session is not None:
+            await self.signatures.averify(session)
             await sessions.arenew(session)
         return self._take(session)
 
@@ -109,20 +119,20 @@ class Exchange:
         Raises UserNotFound.
         """
         if user_id is None and password is None:
-            return self._start(sessions.create_session())
-        return self._start(_account_session(user_id, password, verify_password))
+            return self._start(sessions.create_session(wants_v2=self.signatures.wants_v2))
+        return self._start(self._account_session(user_id, password, verify_password))
 
     async def acreate_session(
         self, user_id: Any = None, password: Any = None, verify_password: bool = True
     ) -> Session:
         """See create_session."""
         if user_id is None and password is None:
-            return self._start(await sessions.acreate_session())
-        return self._start(await run_in_worker(_account_session, user_id, password, verify_password))
+            return self._start(await sessions.acreate_session(wants_v2=self.signatures.wants_v2))
+        return self._start(await run_in_worker(self._account_session, user_id, password, verify_password))
 
     def login(self, user_id: Any, password: Any) -> Session:
         """A new session of the account whose password this is. Raises UserNotFound."""
-        return self._start(sessions.login(user_id, password))
+        return self._start(sessions.login(user_id, password, wants_v2=self.signatures.wants_v2))
 
     def logout(self) -> None:
         """End the caller's session; the answer still shows it. Raises NotAuthorized."""
@@ -134,6 +144,12 @@ class Exchange:
         """Take notice that every session of an account has ended."""
         if self.session is not None and self.session.user_id == user_id:
             self.session.ended = True
+
+    def forget_given_session(self) -> None:
+        """Go on as with a request that names no session; one that was made for it stays."""
+        self.given_session_id = ""
+        if not self._is_new:
+            self.session = None
 
     def session_to_wire(self) -> dict[str, Any] | None:
         """The ``session`` member of an answer (docs/protocol.md 7.3, 13.3)."""
@@ -147,7 +163,8 @@ class Exchange:
         """The id to load; None when the session at hand is the answer."""
         if self.session is not None and (not session_id or session_id == self.session.session_id):
             return None
-        if self._is_refused:
+        self.was_asked = True
+        if self.signatures.is_refused:
             raise InvalidHMAC
         wanted = session_id or self.given_session_id
         return wanted if wanted and isinstance(wanted, str) else None
@@ -155,69 +172,32 @@ class Exchange:
     def _take(self, session: Session | None) -> Session | None:
         if session is not None:
             self.session = session
-            self._shows_key = False
+            self._shows_key = self._is_new = False
         return session
 
     def _start(self, session: Session) -> Session:
+        if session.user_id:
+            audit("login", session.user_id)
         self.session = session
+        self._is_new = True
         self._shows_key = not session.user_id and session.key is not None
+        self.signatures.trust(session)
         return session
 
-    # Signatures
-
-    def _verified(self, session: Session | None) -> Session | None:
-        scheme = current_scheme()
-        if session is None or scheme is None or self.socket is not None:
-            return session  # The frames of a socket carry no signatures (docs/protocol.md section 15).
-        if not self._is_signed_by(session, scheme):
-            self._is_refused = True
-            raise InvalidHMAC
-        return session
-
-    def _is_signed_by(self, session: Session, scheme: Scheme) -> bool:
-        if settings.HMAC_VERIFY is not None:
-            return bool(_hook(settings.HMAC_VERIFY)(session, self.request))
-        if not session.user_id and not scheme.verifies_anonymous:
-            return True
-        is_required = scheme.always_required or settings.HMAC_REQUIRED
-        if self._signature is None:
-            return not is_required
-        request = self._signed_request(self.request)
-        if not is_required and not request.body:
-            return True
-        key = scheme.matching_key(session.permanent_id, session.user_id, request, self._signature)
-        if key is not None:
-            session.key = key
-        return key is not None
+    def _account_session(self, user_id: Any, password: Any, verify_password: bool) -> Session:
+        wants_v2 = self.signatures.wants_v2
+        if verify_password:
+            return sessions.login(user_id, password, wants_v2=wants_v2)
+        return sessions.create_session(known_user_id(user_id), wants_v2=wants_v2)
 
     def sign_answer(self, body: bytes) -> str | None:
         """The x-toto-hmac of an answer; None for one that is not signed (docs/protocol.md 13.3)."""
-        session = self.session
-        scheme = None if session is None or self.is_signed is False else current_scheme()
-        if session is None or scheme is None:
+        if self.session is None or self.is_signed is False:
             return None
-        if settings.HMAC_SIGN is not None:
-            return str(_hook(settings.HMAC_SIGN)(session, body))
-        key = session.user_id if session.key is None else session.key
-        return sign(key, scheme.answer_message(session.session_id, body)).decode()
+        return self.signatures.sign(self.session, body)
 
 
 def login_result(session: Session) -> dict[str, Any]:
     """The result of account.create and account.login (docs/protocol.md 8.2)."""
     result = {"session_id": session.session_id, "expires": session.expires, "user_id": session.user_id}
     return result if session.key is None else {**result, "key": session.key}
-
-
-def _account_session(user_id: Any, password: Any, verify_password: bool) -> Session:
-    if verify_password:
-        return sessions.login(user_id, password)
-    return sessions.create_session(known_user_id(user_id))
-
-
-def _hook(hook: Any) -> Any:
-    return _imported(hook) if isinstance(hook, str) else hook
-
-
-@lru_cache(maxsize=16)
-def _imported(path: str) -> Any:
-    return import_string(path)

@@ -3,6 +3,7 @@
 import asyncio
 import uuid
 from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
 from functools import cached_property
 from typing import Any
 
@@ -13,7 +14,7 @@ from toto_django.exchange import Exchange
 from toto_django.messages import ABSENT, Redirect, Result, error_to_wire
 from toto_django.reply import Reply
 from toto_django.sessions import Session
-from toto_django.waiting import begin_waiting, end_waiting
+from toto_django.waiting import Waiting
 
 __all__ = ["Handler"]
 
@@ -24,6 +25,8 @@ class Handler:
     jsonp_callback: str | None = None
     loop: asyncio.AbstractEventLoop | None = None
     """The event loop of the server, None under WSGI."""
+    waits: AbstractContextManager[None] = nullcontext()
+    """Entered while the call waits for others: `toto_django.observing` measures that."""
     _registrations: list[Registration] | None = None
 
     def __init__(self, exchange: Exchange, method_name: str) -> None:
@@ -39,12 +42,22 @@ class Handler:
         """A uuid4, the same in the signals of this call."""
         return str(uuid.uuid4())
 
+    @cached_property
+    def label(self) -> str:
+        """The method's name for metrics and logs: "<unknown>" for any that is not registered."""
+        return self.method_name
+
     # The request
 
     @property
     def request(self) -> Any:
         """Django's HttpRequest."""
         return self.exchange.request
+
+    @property
+    def request_id(self) -> str | None:
+        """The x-request-id of the request, or of the web socket's opening; None without a usable one."""
+        return self.exchange.request_id
 
     @property
     def headers_only(self) -> bool:
@@ -151,24 +164,23 @@ class Handler:
     async def wait_event(self, name: str, timeout: float | None = None) -> Any:
         """The payload of the next event of this name.
 
-        Raises TimedOut after ``timeout`` seconds, Unavailable when the server ends.
+        Raises TimedOut after ``timeout`` seconds, RateLimited at once where too many calls of this
+        session or address wait, Unavailable when the server ends.
         """
         manager, loop = EventManager.instance(), asyncio.get_running_loop()
         event = _Event(loop)
-        registration, joined = manager.add(name, event.arrive, persist=False, loop=loop)
-        leave = event.leave
-        begin_waiting(leave)
-        try:
-            async with asyncio.timeout(timeout):
-                if joined is not None:
-                    # Others wait for the same joining: leaving must not cancel it.
-                    await asyncio.shield(asyncio.wrap_future(joined))
-                return await event.arrived
-        except TimeoutError:
-            raise TimedOut from None
-        finally:
-            end_waiting(leave)
-            manager.remove_handler(registration)
+        with Waiting(self, event.leave), self.waits:
+            registration, joined = manager.add(name, event.arrive, persist=False, loop=loop)
+            try:
+                async with asyncio.timeout(timeout):
+                    if joined is not None:
+                        # Others wait for the same joining: leaving must not cancel it.
+                        await asyncio.shield(asyncio.wrap_future(joined))
+                    return await event.arrived
+            except TimeoutError:
+                raise TimedOut from None
+            finally:
+                manager.remove_handler(registration)
 
     def keep_registration(self, registration: Registration) -> None:
         self.__dict__.setdefault("_registrations", []).append(registration)

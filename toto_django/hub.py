@@ -15,7 +15,7 @@ from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
 from threading import Thread
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from channels.layers import InMemoryChannelLayer, channel_layers
 
@@ -31,6 +31,14 @@ Receiver = Callable[[str, Any], None]
 logger = logging.getLogger("toto_django")
 
 MESSAGE_TYPE = "toto.event"
+FORMS: Final = (
+    {"event": str, "args": bytes, "sender": str, "number": int},
+    {"event": str, "args": bytes},
+    {"event": str, "request": str, "sender": str},
+    {"request": str, "offer": str},
+)
+"""Of messages: an event for all, one for this process, who would take one, and who offers to."""
+MEMBERS: Final = {name for form in FORMS for name in form}
 MEMORY_LAYER = "channels.layers.InMemoryChannelLayer"
 OFFER_SECONDS = (0.05, 0.15, 0.3)
 """How long processes may take to offer themselves for an event sent to one; more only while none has."""
@@ -67,6 +75,13 @@ def _make_layer() -> Any:
 
 def _message(**members: Any) -> dict[str, Any]:
     return {"type": MESSAGE_TYPE, **members}
+
+
+def _is_message(message: Any) -> bool:
+    """One that a hub can have sent; whoever else can write to the layer may have put anything there."""
+    if not isinstance(message, dict):
+        return False
+    return {name: type(value) for name, value in message.items() if name in MEMBERS} in FORMS
 
 
 class Hub:
@@ -214,14 +229,23 @@ class Hub:
             try:
                 await self._connect()
                 while True:
-                    message = await self._layer.receive(self._channel)
-                    self._guarded(self._take, message)
+                    await self._receive_one()
             except Exception as error:
                 if self._ready.is_set() or not self.outages:
                     self.outages += 1
                     self._report("the channel layer does not answer; waiting requests go on waiting", error)
                 self._ready.clear()
                 await asyncio.sleep(RETRY_SECONDS)
+
+    async def _receive_one(self) -> None:
+        """Bytes that the layer cannot read are no outage."""
+        try:
+            message = await self._layer.receive(self._channel)
+        except (TypeError, ValueError) as error:
+            self._report("dropped what is no message of the channel layer", error)
+            await asyncio.sleep(RETRY_SECONDS)
+            return
+        self._guarded(self._take, message)
 
     async def _connect(self) -> None:
         if self._layer is None:
@@ -266,8 +290,10 @@ class Hub:
             if event in self._groups:  # Somebody came while it was left.
                 await self._layer.group_add(group_name(event), self._channel)
 
-    def _take(self, message: dict[str, Any]) -> None:
-        if "offer" in message:
+    def _take(self, message: Any) -> None:
+        if not _is_message(message):
+            logger.error("dropped a message of the channel layer that is no event")
+        elif "offer" in message:
             self._offers.get(message["request"], []).append(message["offer"])
         elif "request" in message:
             self._start(self._offer(message))
@@ -286,7 +312,12 @@ class Hub:
                 self._report("cannot offer to take an event", error)
 
     def _deliver(self, event: str, args: bytes) -> None:
-        self._receive(event, unpack(args))
+        try:
+            value = unpack(args)
+        except Exception as error:
+            logger.error("dropped an event whose payload is damaged: %s", type(error).__name__)
+            return
+        self._receive(event, value)
 
     def _guarded(self, step: Callable[..., None], *args: Any) -> None:
         """What a message holds is nothing to end the reader for."""

@@ -19,9 +19,18 @@ from django.urls import NoReverseMatch, get_script_prefix, get_urlconf, reverse
 from django.utils.cache import patch_vary_headers
 
 from toto_django.conf import settings
+from toto_django.current import current_exchange
 from toto_django.events import EventManager
 from toto_django.exchange import Exchange
-from toto_django.http import SESSION_COOKIE, cookie_signer, given_session_id, raw_uris, read_body
+from toto_django.http import (
+    SESSION_COOKIE,
+    cookie_signer,
+    given_session_id,
+    may_use_cookie,
+    raw_uris,
+    read_body,
+    usable_request_id,
+)
 from toto_django.requests import CallRequest, header
 from toto_django.responses import add_headers, make_response
 from toto_django.sessions import Session
@@ -53,28 +62,38 @@ class TotoMiddleware:
     def __call__(self, request: HttpRequest) -> HttpResponseBase | Awaitable[HttpResponseBase]:
         if self.is_async:
             return self.__acall__(request)
-        _begin(request)
-        return _finish(request, cast(HttpResponseBase, self.get_response(request)))
+        token = current_exchange.set(_begin(request))
+        try:
+            return _finish(request, cast(HttpResponseBase, self.get_response(request)))
+        finally:
+            current_exchange.reset(token)
 
     async def __acall__(self, request: HttpRequest) -> HttpResponseBase:
-        _begin(request)
-        return _finish(request, await cast("Awaitable[HttpResponseBase]", self.get_response(request)))
+        token = current_exchange.set(_begin(request))
+        try:
+            return _finish(request, await cast("Awaitable[HttpResponseBase]", self.get_response(request)))
+        finally:
+            current_exchange.reset(token)
 
 
-def _begin(request: HttpRequest) -> None:
+def _begin(request: HttpRequest) -> Exchange:
     """Attach the exchange; give a mount prefix without its slash the slash (docs/protocol.md 3.5)."""
-    request.toto = Exchange(  # type: ignore[attr-defined]
+    request.toto = exchange = Exchange(  # type: ignore[attr-defined]
         request,
         given_session_id=given_session_id(request),
         signature=header(request, "HTTP_X_TOTO_HMAC", None),
         signed_request=_signed_request,
         make_response=make_response,
     )
+    request_id = header(request, "HTTP_X_REQUEST_ID", None)
+    if request_id is not None:
+        exchange.request_id = usable_request_id(request_id)
     if isinstance(request, CallRequest) and request.path_info == request.call_path:
-        return  # It has been resolved.
+        return exchange  # It has been resolved.
     with_slash = f"{request.path_info}/"
     if with_slash == mount_prefix(get_urlconf() or django_settings.ROOT_URLCONF, get_script_prefix()):
         request.path_info = with_slash
+    return exchange
 
 
 def _signed_request(request: HttpRequest) -> SignedRequest:
@@ -84,10 +103,12 @@ def _signed_request(request: HttpRequest) -> SignedRequest:
 def _finish(request: HttpRequest, response: HttpResponseBase) -> HttpResponseBase:
     """Cookies, CORS and signature of an answer. HEAD is signed as GET would be, and loses its body."""
     exchange: Exchange = request.toto  # type: ignore[attr-defined]
-    if settings.USE_COOKIES and exchange.session is not None:
-        _set_cookie(request, response, exchange.session)
+    if settings.USE_COOKIES:
+        _finish_cookie(request, response, exchange)
     if exchange.is_signed is not None:
         _allow_origin(request, response)
+        if exchange.request_id is not None:
+            response.headers["X-Request-ID"] = exchange.request_id
     if isinstance(response, HttpResponse):
         signature = None if exchange.session is None else exchange.sign_answer(response.content)
         if signature is not None:
@@ -108,9 +129,24 @@ def mount_prefix(urlconf: str, script_prefix: str) -> str | None:
     return f"/{mounted_at.removeprefix(script_prefix)}"
 
 
+def _finish_cookie(request: HttpRequest, response: HttpResponseBase, exchange: Exchange) -> None:
+    """Set or clear the session's cookie, and keep what depends on it out of caches.
+
+    Calls that must not use the cookie leave it alone. Own views obey Django's CSRF check instead.
+    """
+    is_call = exchange.is_signed is not None
+    if exchange.was_asked:
+        patch_vary_headers(response, ["Cookie"])
+    if exchange.session is not None and (not is_call or may_use_cookie(request)):
+        response.headers.setdefault("Cache-Control", "no-store" if is_call else "private")
+        _set_cookie(request, response, exchange.session)
+
+
 def _set_cookie(request: HttpRequest, response: HttpResponseBase, session: Session) -> None:
     if session.ended:
         response.delete_cookie(SESSION_COOKIE, domain=settings.COOKIE_DOMAIN, samesite="Lax")
+        response.cookies[SESSION_COOKIE]["httponly"] = True
+        response.cookies[SESSION_COOKIE]["secure"] = request.is_secure()
         return
     keys = (django_settings.SECRET_KEY,) if settings.SECURE_COOKIES else ()
     kept = _cookie(session.session_id, session.expires, settings.COOKIE_DOMAIN, request.is_secure(), keys)

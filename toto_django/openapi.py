@@ -4,6 +4,7 @@ from typing import Any
 
 from drf_spectacular.extensions import OpenApiAuthenticationExtension
 
+from toto_django.conf import settings
 from toto_django.http import SESSION_COOKIE
 from toto_django.signing import current_scheme
 
@@ -22,7 +23,7 @@ class TotoScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyped-cal
     def get_security_definition(self, auto_schema: Any) -> list[dict[str, str]]:
         definitions = [
             {"type": "apiKey", "in": "header", "name": "x-toto-session-id", "description": SESSION},
-            {"type": "apiKey", "in": "header", "name": "x-toto-hmac", "description": SIGNATURE},
+            {"type": "apiKey", "in": "header", "name": "x-toto-hmac", "description": _signature()},
         ]
         return definitions[: len(self.name)]
 
@@ -39,3 +40,10 @@ class TotoCookieScheme(OpenApiAuthenticationExtension):  # type: ignore[no-untyp
 
 SESSION = "The session_id that account.login answers."
 SIGNATURE = "base64(HMAC-SHA1(key, message)) of the request."
+SIGNATURE_V2 = "v2:<Unix seconds>:<nonce>:<base64(HMAC-SHA256(key, message))> of the request."
+
+
+def _signature() -> str:
+    if settings.HMAC == "v2":
+        return SIGNATURE_V2
+    return f"{SIGNATURE} In sessions of v2: {SIGNATURE_V2}" if settings.HMAC_UPGRADE else SIGNATURE

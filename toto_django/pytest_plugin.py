@@ -111,7 +111,6 @@ def toto_live_client(toto_transactional_db: None) -> Iterator[Client]:
 
     from toto_django.asgi import get_asgi_application
     from toto_django.client import Client
-    from toto_django.conf import settings
 
     config = uvicorn.Config(get_asgi_application(), lifespan="off", log_level="warning", ws="auto")
     with socket.create_server(("127.0.0.1", 0)) as listener:
@@ -122,11 +121,18 @@ def toto_live_client(toto_transactional_db: None) -> Iterator[Client]:
         try:
             _until_started(server, thread)
             path = reverse("toto_django:dispatch", kwargs={"path": ""})
-            with Client(f"http://127.0.0.1:{port}{path}", signing=settings.HMAC) as client:
+            with Client(f"http://127.0.0.1:{port}{path}", signing=_signing()) as client:
                 yield client
         finally:
             server.should_exit = True
             thread.join(PATIENCE)
+
+
+def _signing() -> str | None:
+    """Under HMAC_UPGRADE that which all accounts may use."""
+    from toto_django.conf import settings
+
+    return settings.HMAC and ("v2" if settings.HMAC_UPGRADE else settings.HMAC)
 
 
 def _until_started(server: uvicorn.Server, thread: threading.Thread) -> None:

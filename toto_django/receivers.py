@@ -12,6 +12,7 @@ from django.core.exceptions import ImproperlyConfigured
 from django.db.models.signals import post_delete, post_save, pre_save
 
 from toto_django.accounts import Account, end_sessions
+from toto_django.audit import audit
 from toto_django.conf import Settings, settings
 from toto_django.models import AccountProperties
 from toto_django.signals import emit, password_changed
@@ -66,6 +67,7 @@ def _end_if_closed(*, instance: Any, created: bool, raw: bool = False, **kwargs:
     if instance._toto_has_new_password or not instance.is_active:
         end_sessions(instance.get_username())
     if instance._toto_has_new_password:
+        audit("password_changed", instance.get_username())
         emit(password_changed, Account, user_id=instance.get_username())
 
 

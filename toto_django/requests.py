@@ -17,6 +17,7 @@ HEADERS = {
     "CONTENT_TYPE": b"content-type",
     "HTTP_X_TOTO_SESSION_ID": b"x-toto-session-id",
     "HTTP_X_TOTO_HMAC": b"x-toto-hmac",
+    "HTTP_X_REQUEST_ID": b"x-request-id",
     "HTTP_ORIGIN": b"origin",
 }
 """The headers that every call is asked for, by their keys in META."""
@@ -60,6 +61,8 @@ class CallRequest(ASGIRequest):
     call_match: ResolverMatch | None = None
     """The dispatch view, where the request itself knows it: it is not copied."""
     resolver_match = None
+    is_late = False
+    """The body did not come in time, and is empty here."""
     _post_parse_error = False
     _read_started = False
 

@@ -12,6 +12,8 @@ from toto_django.conf import settings
 __all__ = ["CallMiddleware", "call_match", "call_middleware"]
 
 KNOWN_PATHS = 1024
+LONGEST_KNOWN_PATH = 255
+"""Characters; clients choose the paths, and a thousand long ones would be much to remember."""
 
 
 def call_match(path_info: str, *, is_async: bool) -> ResolverMatch | None:
@@ -19,7 +21,8 @@ def call_match(path_info: str, *, is_async: bool) -> ResolverMatch | None:
 
     It is the coroutine function on an event loop, which ``is_async`` has to tell.
     """
-    return _call_match(get_resolver(django_settings.ROOT_URLCONF), path_info, is_async)
+    found = _call_match if len(path_info) <= LONGEST_KNOWN_PATH else _call_match.__wrapped__
+    return found(get_resolver(django_settings.ROOT_URLCONF), path_info, is_async)
 
 
 @lru_cache(maxsize=KNOWN_PATHS)

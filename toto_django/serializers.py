@@ -12,6 +12,7 @@ import json
 import pickle
 import uuid
 from collections.abc import Callable
+from functools import partial
 from typing import Any, Final, NamedTuple
 
 import msgpack
@@ -44,37 +45,55 @@ _EXTENSIONS: Final[dict[type, _Extension]] = {
     int: _Extension(9, hex, lambda text: int(text, 16)),
 }
 _PLAIN: Final[tuple[Any, ...]] = (str, int, float, bytes, list, dict)
+MOST_LEVELS: Final = 32
+"""Each takes 50 KB of the C stack, which ends the process when there is no more."""
 _BY_CODE: Final = {extension.code: extension for extension in _EXTENSIONS.values()}
 
 
 def pack(value: Any) -> bytes:
-    """MessagePack with the extension types above."""
-    data: bytes = msgpack.packb(value, default=_pack_extension, strict_types=True)
-    return data
+    """MessagePack with the extension types above, MOST_LEVELS of them in one another."""
+    return _packed(value, 0)
 
 
 def unpack(data: bytes) -> Any:
     """What `pack` was given. Only plain values and the types above: reading runs no code."""
-    return msgpack.unpackb(data, ext_hook=_unpack_extension, strict_map_key=False, use_list=True)
+    return _unpacked(data, 0)
 
 
-def _pack_extension(value: Any) -> Any:
+def _packed(value: Any, level: int) -> bytes:
+    _check_level(level)
+    data: bytes = msgpack.packb(value, default=partial(_pack_extension, level), strict_types=True)
+    return data
+
+
+def _unpacked(data: bytes, level: int) -> Any:
+    _check_level(level)
+    hook = partial(_unpack_extension, level)
+    return msgpack.unpackb(data, ext_hook=hook, strict_map_key=False, use_list=True)
+
+
+def _check_level(level: int) -> None:
+    if level > MOST_LEVELS:
+        raise ValueError(f"more than {MOST_LEVELS} tuples, sets and the like are nested in one another")
+
+
+def _pack_extension(level: int, value: Any) -> Any:
     extension = _EXTENSIONS.get(type(value))
     if extension is not None:
-        return msgpack.ExtType(extension.code, pack(extension.to_plain(value)))
+        return msgpack.ExtType(extension.code, _packed(extension.to_plain(value), level + 1))
     if isinstance(value, tuple):
-        return _pack_extension(tuple(value))
+        return _pack_extension(level, tuple(value))
     for plain in _PLAIN:
         if isinstance(value, plain):
             return plain(value)
     raise TypeError(f"a value of type {type(value).__name__} cannot be kept")
 
 
-def _unpack_extension(code: int, data: bytes) -> Any:
+def _unpack_extension(level: int, code: int, data: bytes) -> Any:
     extension = _BY_CODE.get(code)
     if extension is None:
         return msgpack.ExtType(code, data)
-    return extension.from_plain(unpack(data))
+    return extension.from_plain(_unpacked(data, level + 1))
 
 
 def _dump_pickle(value: Any) -> bytes:

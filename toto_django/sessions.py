@@ -6,12 +6,13 @@ import time
 from collections.abc import Callable, Iterator, MutableMapping
 from typing import Any, TypeVar
 
-from toto_django.accounts import Account, is_current, verified_account
+from toto_django.accounts import Account, is_current, login_failure, requires_v2, verified_account
+from toto_django.audit import audit
 from toto_django.conf import settings
-from toto_django.exceptions import NotAuthorized, ServerError, TooLarge, Unavailable, UserNotFound
+from toto_django.exceptions import NotAuthorized, ServerError, TooLarge, Unavailable
 from toto_django.serializers import SERIALIZERS
 from toto_django.signals import aemit, emit, session_created, session_ended
-from toto_django.signing import current_scheme
+from toto_django.signing import SUFFIX, Scheme, scheme_of
 from toto_django.stores import Conflict, Gone, SessionRecord, Store, session_store
 from toto_django.workers import run_in_worker
 
@@ -82,12 +83,17 @@ class Session(MutableMapping[str, Any]):
         return self._record.expires
 
     @property
+    def scheme(self) -> Scheme | None:
+        """How its requests and answers are signed; None when signing is off."""
+        return scheme_of(self.permanent_id)
+
+    @property
     def key(self) -> str | None:
         """The key this session's client signs with, in schemes that give it one of its own."""
-        scheme = current_scheme()
+        scheme = self.scheme
         if scheme is None or not scheme.gives_key:
             return None
-        return self._key or next(scheme.keys(self.permanent_id, self.user_id))
+        return self._key or next(scheme.keys(self))
 
     @key.setter
     def key(self, key: str) -> None:
@@ -252,30 +258,38 @@ class Session(MutableMapping[str, Any]):
         return merge if changed or removed else None
 
 
-def create_session(user_id: str = "") -> Session:
-    """A new session of an account (its id in normal form), or an anonymous one."""
+def create_session(user_id: str = "", *, wants_v2: bool = False) -> Session:
+    """A new session of an account (its id in normal form), or an anonymous one.
+
+    ``wants_v2``: its client speaks that signing scheme, and has it where HMAC_UPGRADE is on.
+    """
     store = session_store()
-    session = Session(store.create_session(user_id, time.time() + _ttl(user_id)), store)
+    options = _store_options(user_id, wants_v2)
+    session = Session(store.create_session(user_id, time.time() + _ttl(user_id), **options), store)
     emit(session_created, Session, user_id=user_id)
     return session
 
 
-async def acreate_session(user_id: str = "") -> Session:
+async def acreate_session(user_id: str = "", *, wants_v2: bool = False) -> Session:
     """See create_session."""
     store = session_store()
-    session = Session(await store.acreate_session(user_id, time.time() + _ttl(user_id)), store)
+    if settings.HMAC_UPGRADE and user_id:
+        options = await run_in_worker(_store_options, user_id, wants_v2)
+    else:
+        options = _store_options(user_id, wants_v2)
+    session = Session(await store.acreate_session(user_id, time.time() + _ttl(user_id), **options), store)
     await aemit(session_created, Session, user_id=user_id)
     return session
 
 
-def login(user_id: Any, password: Any) -> Session:
-    """A new session of the account whose password this is. Raises UserNotFound."""
+def login(user_id: Any, password: Any, *, wants_v2: bool = False) -> Session:
+    """A new session of the account whose password this is; see create_session. Raises UserNotFound."""
     account = verified_account(user_id, password)
-    session = create_session(account.user_id)
+    session = create_session(account.user_id, wants_v2=wants_v2)
     if not is_current(account):
         # The password was changed, and the sessions ended, while this one was made.
         remove_session(session)
-        raise UserNotFound
+        raise login_failure(user_id, "password_changed")
     return session
 
 
@@ -311,6 +325,7 @@ def remove_session(session: Session) -> None:
     """Log out."""
     session._store.delete_session(session.session_id)
     session.ended = True
+    _audit_logout(session)
     emit(session_ended, Session, user_id=session.user_id)
 
 
@@ -318,7 +333,21 @@ async def aremove_session(session: Session) -> None:
     """See remove_session."""
     await session._store.adelete_session(session.session_id)
     session.ended = True
+    _audit_logout(session)
     await aemit(session_ended, Session, user_id=session.user_id)
+
+
+def _audit_logout(session: Session) -> None:
+    if session.user_id:
+        audit("logout", session.user_id)
+
+
+def _store_options(user_id: str, wants_v2: bool) -> dict[str, Any]:
+    """What marks a new session as one that is signed by v2 for its whole life."""
+    is_v2 = settings.HMAC == "v2"
+    if not is_v2 and settings.HMAC is not None and settings.HMAC_UPGRADE:
+        is_v2 = wants_v2 or (bool(user_id) and requires_v2(user_id))
+    return {"suffix": SUFFIX} if is_v2 else {}
 
 
 def _ttl(user_id: str) -> float:

@@ -16,14 +16,18 @@ from toto_django.remote.conversation import Conversation, Request, Response
 from toto_django.remote.errors import RemoteError
 from toto_django.remote.session import Session
 from toto_django.sessions import Session as StoredSession
-from toto_django.signing import Scheme, current_scheme
+from toto_django.signing import SCHEMES, Scheme, current_scheme
 from toto_django.workers import run_in_worker
 
 __all__ = ["AsyncTotoClient", "CaughtError", "TotoClient", "assert_toto_error", "registered"]
 
 
+V2_KEY = 43
+"""Characters of a session's key under v2; under session_key they are fewer."""
+
+
 class _LocalConversation(Conversation):
-    """With the service of this process: signed as its settings say at the moment."""
+    """With the service of this process: signed as its settings say at the moment, or by v2."""
 
     def __init__(self, url: str | None, codec: str) -> None:
         super().__init__(
@@ -38,6 +42,12 @@ class _LocalConversation(Conversation):
     @property
     def scheme(self) -> Scheme | None:
         return current_scheme()
+
+    def scheme_of(self, session: Session | None, signature: str = "") -> Scheme | None:
+        """A session that began under v2 goes on so, which its key tells, or its first answer."""
+        scheme = self.scheme
+        is_v2 = signature.startswith("v2:") or len((session and session.key) or "") == V2_KEY
+        return SCHEMES["v2"] if scheme is not None and is_v2 else scheme
 
 
 class TotoClient(Caller):

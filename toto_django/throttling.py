@@ -6,17 +6,17 @@ socket counts. docs/throttling.md has the reasons.
 """
 
 from collections.abc import Callable, Iterator
-from ipaddress import IPv6Address, ip_network
 from typing import Any
 from weakref import WeakKeyDictionary
 
 from django.core.exceptions import ImproperlyConfigured
 
 from toto_django.accounts import normalize_user_id
+from toto_django.addresses import address_of
+from toto_django.audit import audit
 from toto_django.buckets import Buckets, current_buckets
 from toto_django.conf import settings
 from toto_django.exceptions import InvalidUserID, RateLimited
-from toto_django.http import client_address
 from toto_django.invocation import Decorator
 from toto_django.rates import Rate, parsed_rate, whole_seconds
 from toto_django.registry import Function, Method, Policy
@@ -25,7 +25,6 @@ from toto_django.workers import run_in_worker
 __all__ = [
     "Throttle",
     "account_or_address",
-    "address_of",
     "apassword_accepted",
     "by_parameter",
     "named_rate",
@@ -97,14 +96,6 @@ def named_rate(name: str) -> Rate | None:
     return None if text is None else parsed_rate(text)
 
 
-def address_of(request: Any) -> str:
-    """Whom an address stands for: IPv6 users have a network of 64 bits. One for all without an address."""
-    address = client_address(request)
-    if isinstance(address, IPv6Address):
-        return f"address {ip_network((int(address) >> 64 << 64, 64))}"
-    return f"address {address}"
-
-
 def account_or_address(user_id: str, request: Any) -> str:
     """Whom a request is counted for; ``user_id`` is "" without an account."""
     return f"account {user_id}" if user_id else address_of(request)
@@ -128,14 +119,14 @@ class Throttle(Policy):
             handler.retrieve_session()
         bucket = self._bucket(handler, parameters)
         if bucket is not None:
-            _check(current_buckets().charge(*bucket))
+            self._check(handler, current_buckets().charge(*bucket))
 
     async def aload(self, handler: Any, parameters: Any) -> None:
         if self.by == "account":
             await handler.aretrieve_session()
         bucket = self._bucket(handler, parameters)
         if bucket is not None:
-            _check(await current_buckets().acharge(*bucket))
+            self._check(handler, await current_buckets().acharge(*bucket))
 
     def describe(self) -> str:
         by = self.by if isinstance(self.by, str) else getattr(self.by, "__name__", type(self.by).__name__)
@@ -145,6 +136,11 @@ class Throttle(Policy):
     def is_named(self) -> bool:
         """The rate is a name in THROTTLES."""
         return "/" not in self.rate
+
+    def _check(self, handler: Any, wait: int) -> None:
+        if wait > 0:
+            audit("throttled", "" if handler.session is None else handler.session.user_id, rate=self.rate)
+            raise RateLimited(whole_seconds(wait))
 
     def _bucket(self, handler: Any, parameters: Any) -> tuple[str, Rate] | None:
         rate = named_rate(self.rate) if self.is_named else parsed_rate(self.rate)
@@ -184,6 +180,7 @@ class _Attempt:
     """A password that may be wrong: of an account, from an address."""
 
     def __init__(self, user_id: Any, request: Any) -> None:
+        self.user_id = user_id
         self.account = f"account {_normal(user_id)}"
         self.address = address_of(request)
         self.pair = f"{self.address} {self.account}"
@@ -196,6 +193,7 @@ class _Attempt:
             if wait > 0:
                 for charged in self.charged:
                     buckets.refund(*charged)
+                audit("throttled", self.user_id or "", rate=bucket[0].partition(" ")[0])
                 raise RateLimited(whole_seconds(wait))
             self.charged.append(bucket)
 
@@ -242,11 +240,6 @@ def _normal(value: Any) -> str:
     if isinstance(value, int):
         return hex(value)
     return repr(value) if isinstance(value, float) else "else"
-
-
-def _check(wait: int) -> None:
-    if wait > 0:
-        raise RateLimited(whole_seconds(wait))
 
 
 def _add(function: Function | Method, policy: Policy) -> Method:

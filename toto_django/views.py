@@ -9,6 +9,7 @@ from collections.abc import Awaitable, Mapping
 from typing import Any, NamedTuple, cast
 
 from django.contrib.auth.decorators import login_not_required
+from django.core.exceptions import BadRequest, SuspiciousOperation
 from django.db.transaction import non_atomic_requests
 from django.http import HttpRequest, HttpResponse, StreamingHttpResponse
 from django.http.response import HttpResponseBase
@@ -19,7 +20,8 @@ from toto_django.codecs.form import FormCodec, MultipartCodec
 from toto_django.conf import settings
 from toto_django.exceptions import MethodNotAllowed, RequestError, ServerError, TooLarge, TotoException
 from toto_django.exchange import Exchange
-from toto_django.http import read_body
+from toto_django.http import check_request, may_use_cookie, read_body
+from toto_django.logs import one_line
 from toto_django.messages import ABSENT, Answer, Call, Jsonp, Raw, Redirect, Result
 from toto_django.middleware import TotoMiddleware
 from toto_django.requests import header, query_string
@@ -94,6 +96,8 @@ def _exchange(request: HttpRequest) -> Exchange | None:
     if exchange is not None:
         exchange.is_signed = False
         exchange.headers_only = request.method == "HEAD"
+        if exchange.given_session_id and settings.USE_COOKIES and not may_use_cookie(request):
+            exchange.forget_given_session()
     return exchange
 
 
@@ -101,6 +105,7 @@ def _exchange(request: HttpRequest) -> Exchange | None:
 
 
 def _read(request: HttpRequest, exchange: Exchange, path: str) -> _Incoming | HttpResponse:
+    check_request(request)
     url_method = path.replace("/", ".") if path and settings.METHOD_SELECT != "parameter" else ABSENT
     match request.method:
         case "GET" | "HEAD":
@@ -239,6 +244,7 @@ def _dumps(codec: Codec, envelope: dict[str, Any]) -> bytes:
         except EncodeError as error:
             is_member = error.path[0] == "batch" and len(error.path) > 2
             message = str(EncodeError(error.path[2:] if is_member else error.path, error.reason))
+            logger.error("an answer could not be encoded: %s", one_line(message))
             failed = Result.of_exception(ServerError(message)).to_wire()
             if is_member:
                 envelope["batch"][error.path[1]] = failed
@@ -287,6 +293,8 @@ def _without_body(response: HttpResponse) -> HttpResponse:
 
 def _failure(exchange: Exchange, error: Exception) -> HttpResponse:
     """A request that is no call: JSON with an HTTP status (docs/protocol.md 1.6)."""
+    if isinstance(error, BadRequest | SuspiciousOperation):  # Django's own, of a header that it refuses.
+        error = RequestError("The request is malformed.")
     response = HttpResponse(status=error.status if isinstance(error, TotoException) else 200)
     if not isinstance(error, TotoException):
         logger.error("a request failed outside its method", exc_info=error)

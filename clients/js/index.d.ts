@@ -1,5 +1,5 @@
 /** What x-toto-hmac is made of: the server's setting TOTO["HMAC"]. */
-export type Signing = "user_id" | "session_key";
+export type Signing = "user_id" | "session_key" | "v2";
 
 export interface Session {
   readonly sessionId: string;
@@ -7,7 +7,7 @@ export interface Session {
   readonly expires: number;
   /** "" for an anonymous session. */
   readonly userId: string;
-  /** What requests are signed with, under "session_key". */
+  /** What requests are signed with, under "session_key" and "v2". */
   readonly key?: string;
 }
 
@@ -202,6 +202,33 @@ export const codes: {
   readonly TOO_LARGE: 1103;
   readonly UNAVAILABLE: 1104;
 };
+
+/** What goes into `x-toto-hmac`, and the bytes that it signs: under "v2" lines of text. */
+export interface Signature {
+  readonly hmac: string;
+  readonly message: Uint8Array;
+}
+
+/** The signature of a request that is not made by a Toto: in another format, by GET, to a view of your own. */
+export function signRequest(
+  signing: Signing,
+  session: Session,
+  request: {
+    method: string;
+    /** Path and query, as they are sent. */
+    uri: string;
+    /** Default "". */
+    body?: string | Uint8Array;
+    /** Milliseconds that the service's clock is ahead, under "v2". Default 0. */
+    clockOffset?: number;
+  },
+): Signature;
+/** The one that an answer with this session has to carry. `sent` is that of the request. */
+export function signAnswer(
+  signing: Signing,
+  session: Session,
+  answer: { body: Uint8Array; sent?: string | null },
+): Signature;
 
 /** In JavaScript, so also where Web Crypto is not. Texts are taken as UTF-8. */
 export function hmacSha1(key: string | Uint8Array, message: string | Uint8Array): Uint8Array;

@@ -3,19 +3,16 @@
 import os
 import re
 import shutil
-import socket
 import subprocess
 import sys
-import time
-import urllib.request
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
+from tests.browser.serving import ROOT, serving
+
 playwright = pytest.importorskip("playwright.sync_api")
 
-ROOT = Path(__file__).resolve().parents[2]
 CHROMIUM = shutil.which("chromium")
 FLAGS = [
     "--no-sandbox",
@@ -44,38 +41,9 @@ def server(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
         "DJANGO_SETTINGS_MODULE": "example_project.settings",
         "EXAMPLE_SQLITE": str(folder / "example.sqlite3"),
     }
-    run = [sys.executable, "-m", "uvicorn", "example_project.asgi:application", "--lifespan", "off"]
-    with socket.socket() as listener, (folder / "server.log").open("wb") as log:
-        subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
-        listener.bind(("127.0.0.1", 0))
-        listener.listen()
-        descriptor = listener.fileno()
-        process = subprocess.Popen(
-            [*run, "--fd", str(descriptor)],
-            cwd=ROOT,
-            env=environment,
-            pass_fds=[descriptor],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
-            wait_for(address, process)
-            yield address
-        finally:
-            process.terminate()
-            process.wait(20)
-
-
-def wait_for(address: str, process: "subprocess.Popen[bytes]") -> None:
-    for _ in range(100):
-        assert process.poll() is None, "the server ended"
-        try:
-            urllib.request.urlopen(address, timeout=5).close()
-            return
-        except OSError:
-            time.sleep(0.1)
-    raise AssertionError("the server does not answer")
+    subprocess.run([sys.executable, "manage.py", "migrate", "-v0"], cwd=ROOT, env=environment, check=True)
+    with serving("example_project.asgi:application", folder, environment) as address:
+        yield address
 
 
 @pytest.fixture(scope="module")

@@ -5,12 +5,12 @@ import threading
 from abc import ABC, abstractmethod
 from concurrent.futures import Future
 from io import BytesIO, StringIO
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import unquote, unquote_to_bytes
 
 from django.core.wsgi import get_wsgi_application
 
+from tests.closing import Closing
 from tests.conformance.answers import Answer
 from tests.conformance.recordings import Request
 from toto_django.asgi import get_asgi_application
@@ -19,7 +19,7 @@ PATIENCE = 30
 """Seconds after which an answer that does not come is an error."""
 
 
-class Transport(ABC):
+class Transport(Closing, ABC):
     """Sends ready requests, each at once; the answer is a future."""
 
     is_asgi: ClassVar[bool]
@@ -39,16 +39,8 @@ class Transport(ABC):
         and the future is cancelled.
         """
 
-    def close(self) -> None:  # noqa: B027 - not every transport has something to stop
+    def close(self) -> None:
         """Stop whatever runs."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def sent_headers(request: Request) -> dict[str, str]:

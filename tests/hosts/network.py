@@ -10,8 +10,8 @@ import random
 import subprocess
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
-from types import TracebackType
-from typing import Self
+
+from tests.closing import Closing
 
 __all__ = ["Network", "Place"]
 
@@ -61,7 +61,7 @@ class Place:
             _ip("link", "set", self.link, "up")
 
 
-class Network:
+class Network(Closing):
     """A bridge and the places at it; nothing of it is left in the end. Raises OSError."""
 
     def __init__(self, places: int) -> None:
@@ -97,14 +97,6 @@ class Network:
 
     def close(self) -> None:
         self._undo.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 def _ip(*arguments: str) -> str:

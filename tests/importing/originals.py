@@ -6,8 +6,7 @@ import pickle
 import uuid
 from collections.abc import Mapping
 from pathlib import Path
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 from urllib.parse import urlsplit, urlunsplit
 
 import psycopg
@@ -16,6 +15,7 @@ from psycopg import sql
 from pymongo import MongoClient
 from redis import Redis
 
+from tests.closing import Closing
 from tests.servers.redis import RedisServer
 
 SECRET = "$p5k2$$abcdefgh$tlpT6hZWeZ69y8ig03L6ktCLDNiSJlk7"
@@ -27,7 +27,7 @@ def pickled(value: Any) -> bytes:
     return pickle.dumps(value, protocol=0)
 
 
-class Original:
+class Original(Closing):
     """``url`` is what the command is given; the context manager drops the database."""
 
     kind: ClassVar[str]
@@ -42,17 +42,6 @@ class Original:
     def add_orphan(self, session_id: str, expires: float) -> None:
         """A session whose account is gone."""
         self.add_session(session_id, "nobody", expires)
-
-    def close(self) -> None:
-        raise NotImplementedError
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class SQL(Original):

@@ -8,6 +8,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Callable, Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -203,7 +204,7 @@ def test_source_is_read_in_transactions_that_cannot_write(
 
     original = original_of(kind)
     original.add_account("ada")
-    with SQLSource(parsed(original.url), Selection()) as source:
+    with closing(SQLSource(parsed(original.url), Selection())) as source:
         with pytest.raises(SourceError, match=r"(?i)read.only"):
             source._fetch("DELETE FROM account")
         assert source.count_accounts() == 1
@@ -277,13 +278,13 @@ def migrated(folder: Path) -> Path:
 
 def test_progress_is_one_line_on_a_terminal_and_nothing_elsewhere(file: JSONFile, tmp_path: Path) -> None:
     folder = migrated(tmp_path)
-    for number in range(3000):
+    for number in range(1000):
         file.stored["account"][f"user{number}"] = {"user_id": f"user{number}", "password": SECRET}
     file.add_account("last")
     quiet = in_project(folder, "-m", "django", "toto_import", file.url)
     assert (quiet.returncode, quiet.stderr) == (0, "")
     shown = on_terminal(folder, "toto_import", file.url, "--batch-size", "50")
-    assert re.search(r"\raccounts: [\d,]+ of 3,001 \(\d+%\), [\d,]+/s", shown.replace("\x1b[K", ""))
+    assert re.search(r"\raccounts: [\d,]+ of 1,001 \(\d+%\), [\d,]+/s", shown.replace("\x1b[K", ""))
     assert shown.endswith("\r\x1b[K")
     assert "\n" not in shown
     assert on_terminal(folder, "toto_import", file.url, "--no-progress") == ""

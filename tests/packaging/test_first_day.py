@@ -1,7 +1,6 @@
 """A new user's first day: a project with one method with types, called in the console and from Python."""
 
 import json
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -11,6 +10,7 @@ import pytest
 from tests.browser import test_start_page as start_page
 from tests.browser.test_start_page import CHROMIUM, PASSWORD, TIMEOUT, expect
 from tests.packaging.commands import run, serving
+from tests.packaging.conftest import Environment
 
 browser = start_page.browser
 
@@ -101,12 +101,8 @@ CACHES = {"default": {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": "r
 
 
 @pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
-    folder = tmp_path_factory.mktemp("environment")
-    run(sys.executable, "-m", "venv", folder, cwd=folder)
-    python = folder / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", f"{wheel}[server,typed,client,redis]", cwd=folder)
-    return python
+def python(wheel: Path, environment: Environment) -> Path:
+    return environment(f"{wheel}[server,typed,client,redis]")
 
 
 @pytest.fixture(scope="module")

@@ -5,13 +5,13 @@ import hashlib
 import hmac
 import json
 import subprocess
-import sys
 import zipfile
 from pathlib import Path
 
 import pytest
 
 from tests.packaging.commands import ROOT, run, serving
+from tests.packaging.conftest import Environment
 
 METHODS = '''
 from toto_django import method
@@ -82,13 +82,9 @@ def test_wheel_says_what_it_is(wheel: Path) -> None:
 
 
 @pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(environment: Environment) -> Path:
     """The interpreter of a new environment with the wheel and uvicorn."""
-    folder = tmp_path_factory.mktemp("environment")
-    run(sys.executable, "-m", "venv", folder, cwd=folder)
-    python = folder / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", wheel, "uvicorn", cwd=folder)
-    return python
+    return environment("uvicorn")
 
 
 @pytest.fixture(scope="module")

@@ -2,13 +2,13 @@
 
 import asyncio
 import json
-import sys
 from pathlib import Path
 from urllib.request import urlopen
 
 import pytest
 
 from tests.packaging.commands import run, serving
+from tests.packaging.conftest import Environment
 from toto_django.client import AsyncClient, Client
 
 NAMES = ["accounts", "chat"]
@@ -18,13 +18,9 @@ KEY = "k3jf8w9a7s6d5f4g3h2j1k0l9q8w7e6r5t4y3u2i1o0pmznxbcv"
 
 
 @pytest.fixture(scope="module")
-def python(wheel: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+def python(wheel: Path, environment: Environment) -> Path:
     """The interpreter of a new environment, as docs/starting.md makes it."""
-    folder = tmp_path_factory.mktemp("environment")
-    run(sys.executable, "-m", "venv", folder, cwd=folder)
-    python = folder / "bin" / "python"
-    run(python, "-m", "pip", "install", "--quiet", f"{wheel}[server,typed]", cwd=folder)
-    return python
+    return environment(f"{wheel}[server,typed]")
 
 
 @pytest.fixture(scope="module")
@@ -70,13 +66,13 @@ def test_little_is_left_to_do_for_deployment(python: Path, projects: dict[str, P
     environment = {"DJANGO_SECRET_KEY": KEY, "DJANGO_HTTPS": "1"}
     output = run(python, "manage.py", "check", "--deploy", cwd=projects[name], **environment)
     warnings = {line.split("(")[1].split(")")[0] for line in output.splitlines() if line.startswith("?: (")}
-    assert warnings == {"security.W004", "toto_django.W023", "toto_django.W041"}
+    assert warnings == {"security.W004", "toto_django.W023", "toto_django.W041", "toto_django.W054"}
     insecure = run(python, "manage.py", "check", "--deploy", cwd=projects[name])
     assert {"W008", "W009", "W012", "W016"} <= {word[-5:-1] for word in insecure.split() if word[0] == "("}
 
 
 def test_accounts_answer_calls(python: Path, projects: dict[str, Path]) -> None:
-    with serving(python, projects["accounts"], SERVER) as url, Client(f"{url}/") as client:
+    with serving(python, projects["accounts"], SERVER) as url, Client(f"{url}/", signing="v2") as client:
         profiles = client.methods.profiles
         assert profiles.hello(name="Ada") == "Hello, Ada!"
         client.create("ada", PASSWORD)
@@ -99,7 +95,8 @@ def test_chat_answers_calls_and_serves_its_page(python: Path, projects: dict[str
 
 async def talk(url: str) -> None:
     """Two accounts, one at a web socket and one at a long-poll, both hear of a third one's message."""
-    async with AsyncClient(url) as ada, AsyncClient(url) as grace, AsyncClient(url) as mary:
+    ada, grace, mary = (AsyncClient(url, signing="v2") for _ in range(3))
+    async with ada, grace, mary:
         for name, client in {"ada": ada, "grace": grace, "mary": mary}.items():
             await client.create(name, PASSWORD)
         async with ada.socket() as socket:

@@ -12,10 +12,11 @@ import time
 from abc import ABC, abstractmethod
 from collections.abc import Sequence
 from pathlib import Path
-from types import TracebackType
-from typing import Any, ClassVar, Self
+from typing import Any, ClassVar
 
 import pytest
+
+from tests.closing import Closing
 
 __all__ = ["Server", "free_port", "needs"]
 
@@ -27,7 +28,7 @@ LOGGED = 3000
 """Bytes of a server's log that an error cites."""
 
 
-class Server(ABC):
+class Server(Closing, ABC):
     """Runs from its making to `close`. Raises ConnectionError when it does not answer."""
 
     package: ClassVar[str]
@@ -103,17 +104,9 @@ class Server(ABC):
         self.stop()
         self._directory.cleanup()
 
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
-
     # Steps
 
-    def _prepare(self) -> None:  # noqa: B027 - not every server has something to prepare
+    def _prepare(self) -> None:
         """What has to be in the directory before the first start."""
 
     @abstractmethod

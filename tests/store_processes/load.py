@@ -14,10 +14,10 @@ from http.client import HTTPConnection
 from itertools import count
 from pathlib import Path
 from threading import Event, Thread
-from types import TracebackType
 from typing import Any, Protocol, Self
 
 from tests.calls import PASSWORD, Login, envelope, signed
+from tests.closing import Closing
 from tests.realtime import PATIENCE, ROOT, until
 
 __all__ = [
@@ -86,7 +86,7 @@ class Served(Protocol):
         """Its log."""
 
 
-class Application:
+class Application(Closing):
     """A web server in a subprocess."""
 
     def __init__(self, stores: Stores, command: Sequence[str]) -> None:
@@ -116,14 +116,6 @@ class Application:
             raise
         finally:
             self.log.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 @dataclass(frozen=True, slots=True)
@@ -229,9 +221,7 @@ class Load:
         self._start(f"login{suffix}", partial(_same, "account.login", known))
         self._start(f"{PUBLIC}{suffix}", partial(_same, PUBLIC))
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._is_over.set()
         for thread in self._threads:
             thread.join()

@@ -24,7 +24,15 @@ from django.views.decorators.debug import sensitive_post_parameters, sensitive_v
 
 from toto_django import accounts
 from toto_django.admin.base import StoreAdmin, reports_unavailable, url_of
-from toto_django.admin.forms import AccountCreationForm, AccountForm, PasswordForm, pretty_json
+from toto_django.admin.forms import (
+    AccountCreationForm,
+    AccountForm,
+    PasswordForm,
+    own_properties,
+    pretty_json,
+)
+from toto_django.audit import audit
+from toto_django.conf import settings
 from toto_django.exceptions import Unavailable, UserNotFound
 from toto_django.models import Account, Session
 from toto_django.signals import account_created, emit
@@ -49,8 +57,8 @@ class AccountAdmin(StoreAdmin):
     list_display = ("user_id", "is_active", "session_count", "created")
     list_filter = ("is_active",)
     ordering = ("user_id",)
-    actions = ("log_out_everywhere", "deactivate", "activate")
-    readonly_fields = ("user_id", "created", "session_count", "properties_text")
+    actions = ("log_out_everywhere", "deactivate", "activate", "require_v2", "require_v2_no_longer")
+    readonly_fields = ("user_id", "created", "session_count", "requires_v2", "properties_text")
     form = AccountForm
 
     def get_store(self) -> Store:
@@ -68,6 +76,10 @@ class AccountAdmin(StoreAdmin):
     def lookup_allowed(self, lookup: str, value: str, request: HttpRequest) -> bool:
         """Hashes cannot be guessed piece by piece."""
         return not lookup.startswith("password") and super().lookup_allowed(lookup, value, request)
+
+    def has_upgrade_permission(self, request: HttpRequest) -> bool:
+        """Of the actions that have no effect without HMAC_UPGRADE."""
+        return settings.HMAC_UPGRADE and self.has_change_permission(request)
 
     # Columns
 
@@ -88,9 +100,13 @@ class AccountAdmin(StoreAdmin):
         query = urlencode({"user_id__exact": account.user_id, "expiry": "unexpired"})
         return format_html('<a href="{}?{}">{}</a>', account.attached_url, query, account.attached_count)
 
+    @admin.display(description=_("requires signatures v2"), boolean=True)
+    def requires_v2(self, account: Account) -> bool:
+        return accounts.requires_v2(account.user_id)
+
     @admin.display(description=_("properties"))
     def properties_text(self, account: Account) -> SafeString:
-        return format_html('<pre class="toto-json">{}</pre>', pretty_json(account.properties))
+        return format_html('<pre class="toto-json">{}</pre>', pretty_json(own_properties(account.properties)))
 
     # Adding and changing
 
@@ -99,7 +115,8 @@ class AccountAdmin(StoreAdmin):
             names: tuple[str, ...] = ("user_id", "password1", "password2")
         else:
             properties = "properties" if self.has_change_permission(request, obj) else "properties_text"
-            names = ("user_id", "is_active", "session_count", "created", properties)
+            signing = ("requires_v2",) if settings.HMAC_UPGRADE else ()
+            names = ("user_id", "is_active", "session_count", "created", *signing, properties)
         return [(None, {"fields": names})]
 
     def get_readonly_fields(self, request: HttpRequest, obj: Any = None) -> tuple[str, ...]:
@@ -114,6 +131,7 @@ class AccountAdmin(StoreAdmin):
         if change:
             return self._save_changes(obj, form)
         obj.save(using=self.database, force_insert=True)
+        audit("account_created", obj.user_id)
         emit(account_created, accounts.Account, user_id=obj.user_id)
 
     def _save_changes(self, account: Account, form: AccountForm) -> None:
@@ -180,6 +198,32 @@ class AccountAdmin(StoreAdmin):
         count = self._set_active(request, queryset, True)
         text = ngettext("%d account was activated.", "%d accounts were activated.", count) % count
         self.message_user(request, text, messages.SUCCESS)
+
+    @admin.action(permissions=["upgrade"], description=_("Require signatures v2 and log out everywhere"))
+    def require_v2(self, request: HttpRequest, queryset: models.QuerySet[Account]) -> None:
+        count = self._set_v2(request, queryset, True)
+        text = ngettext("%d account requires v2 now.", "%d accounts require v2 now.", count) % count
+        self.message_user(request, text, messages.SUCCESS)
+
+    @admin.action(
+        permissions=["upgrade"], description=_("Require signatures v2 no longer and log out everywhere")
+    )
+    def require_v2_no_longer(self, request: HttpRequest, queryset: models.QuerySet[Account]) -> None:
+        count = self._set_v2(request, queryset, False)
+        text = ngettext("%d account requires v2 no longer.", "%d accounts require v2 no longer.", count)
+        self.message_user(request, text % count, messages.SUCCESS)
+
+    def _set_v2(self, request: HttpRequest, queryset: models.QuerySet[Account], is_required: bool) -> int:
+        """How many accounts were told so: inactive ones cannot be."""
+        left_out = queryset.filter(is_active=False).count()
+        if left_out:
+            text = ngettext("%d account is not active.", "%d accounts are not active.", left_out) % left_out
+            self.message_user(request, text, messages.WARNING)
+        active = list(queryset.filter(is_active=True))
+        for account in active:
+            accounts.require_v2(account.user_id, is_required)
+            self.log_change(request, account, [{"changed": {"fields": ["required signatures"]}}])
+        return len(active)
 
     def _set_active(self, request: HttpRequest, queryset: models.QuerySet[Account], is_active: bool) -> int:
         """One by one: saving an account is what ends its sessions."""

@@ -9,13 +9,13 @@ from django.contrib.auth.password_validation import password_validators_help_tex
 from django.core.exceptions import ValidationError
 from django.utils.translation import gettext_lazy as _
 
-from toto_django.accounts import RESERVED, as_properties, check_new_password, normalize_user_id
+from toto_django.accounts import RESERVED, SIGNING, as_properties, check_new_password, normalize_user_id
 from toto_django.codecs import JSON, Malformed
 from toto_django.conf import settings
 from toto_django.exceptions import InvalidParameters, InvalidUserID, TooLarge
 from toto_django.models import Account
 
-__all__ = ["AccountCreationForm", "AccountForm", "PasswordForm", "pretty_json"]
+__all__ = ["AccountCreationForm", "AccountForm", "PasswordForm", "own_properties", "pretty_json"]
 
 
 def pretty_json(value: Any) -> str:
@@ -26,6 +26,11 @@ def pretty_json(value: Any) -> str:
     except UnicodeEncodeError:
         return json.dumps(value, indent=2)
     return text
+
+
+def own_properties(stored: Mapping[str, Any]) -> dict[str, Any]:
+    """Without what is kept beside them: the signing scheme that an account requires."""
+    return {name: value for name, value in stored.items() if name != SIGNING}
 
 
 class PropertiesField(forms.CharField):
@@ -81,7 +86,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         super().__init__(*args, **kwargs)
-        self._stored = dict(self.instance.properties)
+        self._stored = own_properties(self.instance.properties)
         self.initial["properties"] = pretty_json(self._stored)
 
     def property_changes(self) -> tuple[dict[str, Any], set[str]]:
@@ -100,7 +105,7 @@ class AccountForm(forms.ModelForm):  # type: ignore[type-arg]
             properties = self._stored if shown is None else self.fields["properties"].to_python(shown)
         except ValidationError:
             return self._stored
-        return properties if isinstance(properties, Mapping) else self._stored
+        return own_properties(properties) if isinstance(properties, Mapping) else self._stored
 
 
 class PasswordForm(forms.Form):

@@ -21,6 +21,7 @@ from django.utils.translation import gettext_lazy as _
 
 from toto_django.admin.base import StoreAdmin, url_of
 from toto_django.admin.forms import pretty_json
+from toto_django.audit import audit
 from toto_django.conf import DAY, settings
 from toto_django.exceptions import Unavailable
 from toto_django.models import Session
@@ -183,10 +184,12 @@ class SessionAdmin(StoreAdmin):
         owners = list(queryset.values_list("user_id", flat=True))
         super().delete_queryset(request, queryset)
         for user_id in owners:
+            audit("session_revoked", user_id)
             emit(session_ended, LiveSession, user_id=user_id)
 
     def delete_model(self, request: HttpRequest, obj: Session) -> None:
         super().delete_model(request, obj)
+        audit("session_revoked", obj.user_id)
         emit(session_ended, LiveSession, user_id=obj.user_id)
 
     def delete_view(self, request: HttpRequest, object_id: str, extra_context: Any = None) -> HttpResponse:

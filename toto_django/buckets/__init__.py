@@ -1,4 +1,5 @@
-"""What is left of each rate for everybody who is counted, in the cache that THROTTLE_CACHE names.
+"""What is left of each rate for everybody who is counted, in the cache that THROTTLE_CACHE names; used
+nonces in that of NONCE_CACHE.
 
 A bucket is one number under one key, which is changed atomically: by a script in Redis, by
 compare-and-swap in memcached and in the database, under a lock in the memory of a process.
@@ -14,7 +15,7 @@ from django.utils.module_loading import import_string
 from toto_django.buckets.base import Buckets
 from toto_django.conf import settings
 
-__all__ = ["Buckets", "current_buckets"]
+__all__ = ["Buckets", "current_buckets", "nonce_buckets"]
 
 _OTHERS = "toto_django.buckets.local.LocalBuckets"
 _KINDS = {
@@ -30,6 +31,11 @@ _KINDS = {
 def current_buckets() -> Buckets:
     """Those in use. Raises InvalidCacheBackendError."""
     return _made(settings.THROTTLE_CACHE)
+
+
+def nonce_buckets() -> Buckets:
+    """Those that nonces are claimed in. Raises InvalidCacheBackendError."""
+    return _made(settings.NONCE_CACHE)
 
 
 @lru_cache

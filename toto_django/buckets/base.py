@@ -2,6 +2,7 @@
 
 import hashlib
 import logging
+import math
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator
@@ -15,7 +16,16 @@ from toto_django.exceptions import Unavailable
 from toto_django.rates import Rate, charge, whole_seconds
 from toto_django.workers import run_in_worker
 
-__all__ = ["MARGIN", "Buckets", "SwappedBuckets", "key_of", "now", "seconds_kept"]
+__all__ = [
+    "MARGIN",
+    "Buckets",
+    "SwappedBuckets",
+    "claim_key_of",
+    "key_of",
+    "now",
+    "seconds_kept",
+    "seconds_of_claim",
+]
 
 MARGIN = 60
 """Seconds that a bucket is kept beyond its need: the hosts' clocks differ."""
@@ -82,10 +92,26 @@ class Buckets(ABC):
             kept = self.cache.get(key_of(name))
         return kept is not None
 
+    def claim(self, name: str, seconds: float) -> bool:
+        """Take what may be taken once within a time, atomically; whether nobody had. Raises Unavailable."""
+        try:
+            return self._add(claim_key_of(name), seconds_of_claim(seconds))
+        except self.errors as error:
+            self._log(error)
+            raise Unavailable from error
+
+    async def aclaim(self, name: str, seconds: float) -> bool:
+        """See claim."""
+        return await run_in_worker(self.claim, name, seconds)
+
     @property
     def cache(self) -> Any:
         """Of the current thread."""
         return caches[self.alias]
+
+    def _add(self, key: str, seconds: int) -> bool:
+        """Keep a key, unless it is there."""
+        return bool(self.cache.add(key, 1, seconds))
 
     @abstractmethod
     def _change(self, key: str, rate: Rate, calls: int) -> int:
@@ -105,7 +131,7 @@ class Buckets(ABC):
             self._log(error)
 
     def _log(self, error: Exception) -> None:
-        logger.error("the cache %r, which counts calls, does not answer: %s", self.alias, error)
+        logger.error("the cache %r does not answer: %s", self.alias, error)
 
 
 class SwappedBuckets(Buckets):
@@ -137,4 +163,18 @@ def seconds_kept(full_at: int, at: int) -> int:
 
 def key_of(name: str) -> str:
     """Names hold user ids and addresses, which a cache need not know."""
-    return f"toto_throttle:{hashlib.sha256(name.encode('utf-8', 'surrogatepass')).hexdigest()[:32]}"
+    return f"toto_throttle:{_hashed(name)}"
+
+
+def claim_key_of(name: str) -> str:
+    """See key_of."""
+    return f"toto_claim:{_hashed(name)}"
+
+
+def seconds_of_claim(seconds: float) -> int:
+    """How long a claim has to be kept."""
+    return math.ceil(seconds) + MARGIN
+
+
+def _hashed(name: str) -> str:
+    return hashlib.sha256(name.encode("utf-8", "surrogatepass")).hexdigest()[:32]

@@ -6,7 +6,8 @@ from typing import Any, ClassVar
 from django_redis.exceptions import ConnectionInterrupted
 from redis.exceptions import RedisError
 
-from toto_django.buckets.base import MARGIN, Buckets, key_of, now
+from toto_django.buckets.base import MARGIN, Buckets, claim_key_of, key_of, now, seconds_of_claim
+from toto_django.exceptions import Unavailable
 from toto_django.rates import Rate
 from toto_django.stores.redis import RedisStore
 
@@ -39,6 +40,9 @@ class RedisBuckets(Buckets):
     def _change(self, key: str, rate: Rate, calls: int) -> int:
         return int(self._script(self.client)(**self._arguments(key, rate, calls)))
 
+    def _add(self, key: str, seconds: int) -> bool:
+        return bool(self.client.set(self.cache.make_key(key), 1, nx=True, ex=seconds))
+
     def _script(self, client: Any) -> Any:
         return client.register_script(CHARGE)
 
@@ -69,3 +73,13 @@ class DjangoRedisBuckets(RedisBuckets):
             return int(await script(**self._arguments(key_of(name), rate, 1)))
         except self.errors as error:
             return self._uncharged(error)
+
+    async def aclaim(self, name: str, seconds: float) -> bool:
+        if not self.native_async:
+            return await super().aclaim(name, seconds)
+        key, client = self.cache.make_key(claim_key_of(name)), self._store.async_client
+        try:
+            return bool(await client.set(key, 1, nx=True, ex=seconds_of_claim(seconds)))
+        except self.errors as error:
+            self._log(error)
+            raise Unavailable from error

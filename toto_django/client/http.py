@@ -3,22 +3,24 @@
 import asyncio
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
+from functools import partial
 from http.cookiejar import CookieJar, DefaultCookiePolicy
 from ssl import SSLContext
-from types import TracebackType
-from typing import Any
+from typing import Any, Generic, TypeVar
 
 import httpx
 
 from toto_django.client.bodies import ENCODINGS, BodyReader
 from toto_django.client.socket import Socket, socket_url
-from toto_django.remote.callers import AsyncCaller, Caller
+from toto_django.remote.callers import AsyncCaller, BaseCaller, Caller
 from toto_django.remote.conversation import Conversation, Request, Response
 from toto_django.remote.errors import CallTimeout, ConnectionLost, NotConnected
 from toto_django.remote.retrying import Deadline
 from toto_django.remote.session import Session
 
-__all__ = ["AsyncClient", "Client"]
+__all__ = ["AsyncClient", "BaseClient", "Client"]
+
+HTTPXClient = TypeVar("HTTPXClient", httpx.Client, httpx.AsyncClient)
 
 MEBIBYTE = 1024 * 1024
 CONNECT_TIMEOUT = 10.0
@@ -85,14 +87,10 @@ def _no_cookies() -> CookieJar:
     return CookieJar(DefaultCookiePolicy(allowed_domains=[]))
 
 
-class Client(Caller):
-    """A service, and the session in which its methods are called. Threads may share it.
+class BaseClient(BaseCaller, Generic[HTTPXClient]):
+    """What Client and AsyncClient have in common."""
 
-    ``signing`` is the service's ``TOTO["HMAC"]``; with None nothing is signed or verified.
-    ``on_session`` is called with each new or renewed session, and with None when it has ended.
-    ``retries`` bounds how often a call is tried again; without ``retry`` only what was never
-    sent is. ``max_answer`` is in bytes. An ``http`` of your own is not closed.
-    """
+    _http_class: type[HTTPXClient]
 
     def __init__(
         self,
@@ -106,7 +104,7 @@ class Client(Caller):
         retries: int = 2,
         max_answer: int = 16 * MEBIBYTE,
         headers: Mapping[str, str] | None = None,
-        http: httpx.Client | None = None,
+        http: HTTPXClient | None = None,
     ) -> None:
         self._service = _Service(url, headers, max_answer)
         conversation = Conversation(
@@ -118,7 +116,7 @@ class Client(Caller):
             retries=retries,
         )
         super().__init__(conversation, timeout)
-        self._http = httpx.Client(cookies=_no_cookies()) if http is None else http
+        self._http: HTTPXClient = self._http_class(cookies=_no_cookies()) if http is None else http
         self._owns_http = http is None
 
     @property
@@ -126,14 +124,24 @@ class Client(Caller):
         return str(self._service.url)
 
     def __repr__(self) -> str:
-        return f"<Client of {self._service.place}>"
+        return f"<{type(self).__name__} of {self._service.place}>"
+
+
+class Client(BaseClient[httpx.Client], Caller):
+    """A service, and the session in which its methods are called. Threads may share it.
+
+    ``signing`` is the service's ``TOTO["HMAC"]``; with None nothing is signed or verified.
+    ``on_session`` is called with each new or renewed session, and with None when it has ended.
+    ``retries`` bounds how often a call is tried again; without ``retry`` only what was never
+    sent is. ``max_answer`` is in bytes. An ``http`` of your own is not closed.
+    """
+
+    _http_class = httpx.Client
 
     def __enter__(self) -> "Client":
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self.close()
 
     def close(self) -> None:
@@ -154,49 +162,15 @@ class Client(Caller):
             return _response(response, reader.body())
 
 
-class AsyncClient(AsyncCaller):
+class AsyncClient(BaseClient[httpx.AsyncClient], AsyncCaller):
     """See Client; on an event loop of asyncio, with web sockets."""
 
-    def __init__(
-        self,
-        url: str,
-        *,
-        codec: str = "json",
-        signing: str | None = "user_id",
-        session: Session | None = None,
-        on_session: Callable[[Session | None], Any] | None = None,
-        timeout: float | None = 30.0,
-        retries: int = 2,
-        max_answer: int = 16 * MEBIBYTE,
-        headers: Mapping[str, str] | None = None,
-        http: httpx.AsyncClient | None = None,
-    ) -> None:
-        self._service = _Service(url, headers, max_answer)
-        conversation = Conversation(
-            self._service.uri,
-            codec=codec,
-            signing=signing,
-            session=session,
-            on_session=on_session,
-            retries=retries,
-        )
-        super().__init__(conversation, timeout)
-        self._http = httpx.AsyncClient(cookies=_no_cookies()) if http is None else http
-        self._owns_http = http is None
-
-    @property
-    def url(self) -> str:
-        return str(self._service.url)
-
-    def __repr__(self) -> str:
-        return f"<AsyncClient of {self._service.place}>"
+    _http_class = httpx.AsyncClient
 
     async def __aenter__(self) -> "AsyncClient":
         return self
 
-    async def __aexit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
-    ) -> None:
+    async def __aexit__(self, *error: object) -> None:
         await self.close()
 
     async def close(self) -> None:
@@ -212,7 +186,7 @@ class AsyncClient(AsyncCaller):
         return Socket(
             socket_url(self.url),
             self.conversation.codec,
-            self.session,
+            partial(self.conversation.opening, self.session),
             timeout=self.timeout,
             max_frame=self._service.max_answer,
             max_queue=max_queue,

@@ -4,7 +4,7 @@ import asyncio
 import itertools
 import logging
 import secrets
-from collections.abc import AsyncGenerator, Iterator, Mapping
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from ssl import SSLContext
@@ -29,7 +29,6 @@ from toto_django.remote.errors import (
     remote_error,
 )
 from toto_django.remote.naming import Methods
-from toto_django.remote.session import Session
 
 __all__ = ["Socket", "SocketMessage", "socket_url"]
 
@@ -64,7 +63,7 @@ class Socket:
         self,
         url: str,
         codec: Codec,
-        session: Session | None,
+        opening: Callable[[str], Mapping[str, str]],
         *,
         timeout: float | None,
         max_frame: int,
@@ -74,12 +73,13 @@ class Socket:
         ssl: SSLContext | None,
     ) -> None:
         self._url = url
+        self._headers = headers
+        self._opening = opening
         self._codec = codec
         self._readers: dict[type, Codec] = {bytes: codec, str: make_codec(JSON.name, max_depth=MAX_DEPTH)}
         self._is_text = codec.name == JSON.name
         self._timeout = timeout
         self._options: dict[str, Any] = {
-            "additional_headers": {**headers, **_session_header(session)},
             "subprotocols": None if self._is_text else [Subprotocol(SUBPROTOCOLS[codec.name])],
             "max_size": max_frame,
             **({} if ssl is None else {"ssl": ssl}),
@@ -110,6 +110,7 @@ class Socket:
                 open_timeout=OPEN_TIMEOUT,
                 close_timeout=CLOSE_TIMEOUT,
                 logger=_quiet,
+                additional_headers={**self._headers, **self._opening(_uri(self._url))},
                 **self._options,
             )
         self._reader = asyncio.create_task(self._read(self._connection))
@@ -205,6 +206,8 @@ class Socket:
         call_id = frame.get("id") if isinstance(frame, dict) else None
         if isinstance(call_id, str) and call_id.startswith(self._prefix):
             self._settle(call_id, frame)
+        elif isinstance(frame, dict) and frame.keys() == {"error"}:
+            raise remote_error(frame["error"])  # Every call has an id: this one says why the service ends it.
         elif isinstance(frame, dict) and "message_id" in frame and "data" in frame:
             self._keep(SocketMessage(frame["data"], frame["message_id"]))
         else:
@@ -254,13 +257,14 @@ def _lost(closed: ConnectionClosed) -> ConnectionLost:
     return ConnectionLost(f"The service closed the socket with code {closed.rcvd.code}.")
 
 
-def _session_header(session: Session | None) -> dict[str, str]:
-    """Not in the URL: servers log those."""
-    return {} if session is None else {"x-toto-session-id": session.session_id}
-
-
 def socket_url(url: str) -> str:
     """Of the web sockets of a service: ``ws://host/service/websocket``."""
     parts = urlsplit(url)
     path = f"{parts.path.rstrip('/')}/websocket"
     return urlunsplit((parts.scheme.replace("http", "ws", 1), parts.netloc, path, parts.query, ""))
+
+
+def _uri(url: str) -> str:
+    """Path and query, as they are sent."""
+    parts = urlsplit(url)
+    return f"{parts.path}?{parts.query}" if parts.query else parts.path

@@ -6,7 +6,7 @@ import datetime
 import decimal
 import enum
 import uuid
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
 
 from django.utils.duration import duration_iso_string
@@ -24,15 +24,22 @@ __all__ = [
     "as_plain",
     "as_text",
     "check_depth",
+    "items_of",
     "key_text",
     "path_text",
 ]
 
 Path = tuple[Any, ...]
 
+LONGEST_REASON = 200
+"""Characters."""
+
 
 class Malformed(RequestError):
-    """A body that its codec cannot read."""
+    """A body that its codec cannot read. The text is cut: libraries repeat what they do not understand."""
+
+    def __init__(self, value: str) -> None:
+        super().__init__(value if len(value) <= LONGEST_REASON else f"{value[:LONGEST_REASON]}…")
 
 
 class EncodeError(ValueError):
@@ -164,7 +171,12 @@ def path_text(path: Path) -> str:
     return text.removeprefix(".")
 
 
-def check_depth(value: Any, max_depth: int) -> None:
+def items_of(container: Any) -> Iterable[Any]:
+    """What is directly inside of a dict or list."""
+    return container.values() if isinstance(container, dict) else container
+
+
+def check_depth(value: Any, max_depth: int, inside: Callable[[Any], Iterable[Any]] = items_of) -> None:
     """Refuse a value of more than ``max_depth`` levels, empty ones included. Raises Malformed."""
     containers = [value] if isinstance(value, dict | list) else []
     depth = 0
@@ -173,8 +185,5 @@ def check_depth(value: Any, max_depth: int) -> None:
         if depth > max_depth:
             raise Malformed(f"The body has more than {max_depth} levels.")
         containers = [
-            item
-            for container in containers
-            for item in (container.values() if isinstance(container, dict) else container)
-            if isinstance(item, dict | list)
+            item for container in containers for item in inside(container) if isinstance(item, dict | list)
         ]

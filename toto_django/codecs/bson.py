@@ -7,7 +7,7 @@ import bson
 from bson.codec_options import CodecOptions
 from bson.errors import BSONError
 
-from toto_django.codecs.base import Codec, EncodeError, Malformed, as_text, key_text
+from toto_django.codecs.base import Codec, EncodeError, Malformed, as_text, check_depth, items_of, key_text
 
 __all__ = ["BSONCodec"]
 
@@ -29,9 +29,11 @@ class BSONCodec(Codec):
         try:
             value = bson.decode(body, self.options)
         except (BSONError, ValueError, OverflowError, RecursionError) as error:
-            raise Malformed(f"The body is not BSON: {error}.") from None
+            reason = str(error).partition(" (")[0]  # Advice for programmers follows.
+            raise Malformed(f"The body is not BSON: {reason}.") from None
         if len(body) > SMALLEST_LEVEL * self.depth_limit:
-            self.check_depth(value)
+            has_others = b"\x0f" in body or b"$ref" in body
+            check_depth(value, self.depth_limit, _items_of if has_others else items_of)
         return value
 
     def dumps(self, value: Any) -> bytes:
@@ -55,6 +57,17 @@ class BSONCodec(Codec):
                 raise ValueError(str(error)) from error
             return as_text(value)
         return value
+
+
+def _items_of(container: Any) -> list[Any]:
+    """See items_of; code with a scope, and references, are the documents that they hold."""
+    return [_document(item) for item in items_of(container)]
+
+
+def _document(value: Any) -> Any:
+    if isinstance(value, bson.Code):
+        return value.scope
+    return value.as_doc() if isinstance(value, bson.DBRef) else value
 
 
 def _key(key: Any) -> str:

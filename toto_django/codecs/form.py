@@ -16,6 +16,9 @@ from toto_django.exceptions import TooLarge
 
 __all__ = ["FormCodec", "MultipartCodec", "query_arguments"]
 
+LONGEST_TYPE = 1000
+"""Characters of a content type with its boundary; what reads it takes the square of their number."""
+
 
 class FormCodec(JSONCodec):
     """``{name: [values]}``."""
@@ -34,6 +37,8 @@ class MultipartCodec(JSONCodec):
     media_types = ("multipart/form-data",)
 
     def loads(self, body: bytes, content_type: str = "") -> dict[str, Any]:
+        if len(content_type) > LONGEST_TYPE:
+            raise Malformed("The content type is too long.")
         media_type, _, parameters = content_type.partition(";")
         meta = {"CONTENT_TYPE": f"{media_type.lower()};{parameters}", "CONTENT_LENGTH": str(len(body))}
         try:

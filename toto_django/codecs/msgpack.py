@@ -6,9 +6,15 @@ import msgpack
 
 from toto_django.codecs.base import Codec, Malformed, as_text
 
-__all__ = ["MessagePackCodec"]
+__all__ = ["Extension", "MessagePackCodec"]
 
 INTEGERS = range(-(2**63), 2**64)
+
+
+class Extension(msgpack.ExtType):  # type: ignore[misc]
+    """A client's extension type: kept apart from those that `toto_django.serializers` has of its own."""
+
+    __slots__ = ()
 
 
 class MessagePackCodec(Codec):
@@ -24,7 +30,14 @@ class MessagePackCodec(Codec):
     def loads(self, body: bytes, content_type: str = "") -> Any:
         try:
             value = self._unpack(body)
-        except (msgpack.UnpackException, ValueError, TypeError, OverflowError, RecursionError) as error:
+        except (
+            msgpack.UnpackException,
+            ValueError,
+            TypeError,
+            OverflowError,
+            RecursionError,
+            MemoryError,
+        ) as error:
             raise Malformed(f"The body is not MessagePack: {str(error) or type(error).__name__}.") from None
         if len(body) > self.depth_limit:
             self.check_depth(value)
@@ -38,9 +51,15 @@ class MessagePackCodec(Codec):
 
     def _unpack(self, body: bytes) -> Any:
         try:
-            return msgpack.unpackb(body, strict_map_key=False, timestamp=3)
+            return msgpack.unpackb(body, strict_map_key=False, timestamp=3, ext_hook=Extension)
         except UnicodeDecodeError:
-            old = msgpack.unpackb(body, strict_map_key=False, timestamp=3, unicode_errors="surrogateescape")
+            old = msgpack.unpackb(
+                body,
+                strict_map_key=False,
+                timestamp=3,
+                ext_hook=Extension,
+                unicode_errors="surrogateescape",
+            )
             return self.as_plain(old, _raw, _raw)
 
     def _pack(self, value: Any) -> bytes:

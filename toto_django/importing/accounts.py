@@ -10,7 +10,7 @@ from typing import Any, NamedTuple
 from bson import ObjectId
 from django.contrib.auth.hashers import make_password
 
-from toto_django.accounts import as_properties, normalize_user_id
+from toto_django.accounts import RESERVED, as_properties, normalize_user_id
 from toto_django.codecs import JSON
 from toto_django.conf import settings
 from toto_django.exceptions import InvalidParameters, InvalidUserID, TooLarge, TotoException
@@ -23,7 +23,6 @@ __all__ = ["Judged", "judged_account", "normal_id", "plain_text", "without_field
 Notes = list[tuple[str, str]]
 """Reasons, each with the name of a property or ""."""
 
-NO_PROPERTIES = ("user_id", "password", "new_password")
 SCALARS = (bool, int, float, datetime.date, datetime.time, decimal.Decimal, uuid.UUID)
 """What the codecs carry, as numbers or as text."""
 MAX_LEVELS = 64
@@ -129,7 +128,7 @@ def _reason(error: Exception) -> str:
 
 
 def _name(name: Any) -> str:
-    if name in NO_PROPERTIES:
+    if name in RESERVED:
         raise Refused("its name is reserved")
     return plain_text(name)
 

@@ -2,8 +2,7 @@
 
 from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass, field
-from types import TracebackType
-from typing import Any, Self
+from typing import Any
 
 __all__ = ["Refused", "Selection", "Source", "SourceAccount", "SourceError", "SourceSession"]
 
@@ -69,11 +68,3 @@ class Source:
 
     def close(self) -> None:
         """Give connections and files back."""
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()

@@ -2,8 +2,6 @@
 
 import sqlite3
 from collections.abc import Iterable, Iterator
-from types import TracebackType
-from typing import Self
 
 __all__ = ["Claims", "SortedKeys"]
 
@@ -20,14 +18,6 @@ class _Scratch:
     def close(self) -> None:
         """Forget everything."""
         self._database.close()
-
-    def __enter__(self) -> Self:
-        return self
-
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
-        self.close()
 
 
 class Claims(_Scratch):

@@ -6,6 +6,7 @@ import time
 from collections.abc import Callable
 from typing import Any, Final
 
+from toto_django.accounts import SIGNING
 from toto_django.conf import settings
 from toto_django.hashers import TotoPBKDF2PasswordHasher
 from toto_django.importing import pickles
@@ -56,6 +57,8 @@ class AccountLookup:
             return "" if self.is_dry_run and would_have_password else NO_ACCOUNT
         if not account.is_active:
             return "its account is not active here"
+        if settings.HMAC_UPGRADE and SIGNING in account.properties:
+            return "its account requires signatures v2 here"
         is_imported = account.password.startswith(f"{TotoPBKDF2PasswordHasher.algorithm}$")
         return "" if is_imported else "its account has another password here, or none"
 
@@ -65,7 +68,7 @@ def judged_session(session_id: str, session: SourceSession, own_id: Callable[[An
     expires = _expires(session.expires)
     scheme = current_scheme()
     if scheme is not None and scheme.gives_key:
-        raise Refused(f"its client has a signing key of its own; under {scheme.name!r} keys are new here")
+        raise Refused(f"its client lacks the key: under {scheme.name!r} keys are new here")
     return SessionRecord(session_id, own_id(session.user_id), expires, _state(session.state), 0)
 
 

@@ -20,7 +20,7 @@ LOGIN = {
     "session_id": {"type": "string"},
     "expires": {"type": "number", "description": "Unix time in seconds."},
     "user_id": {"type": "string"},
-    "key": {"type": "string", "description": "For signatures; only in the scheme session_key."},
+    "key": {"type": "string", "description": "For signatures; only in the schemes session_key and v2."},
 }
 LOGIN_RESULT = {"type": "object", "properties": LOGIN, "required": ["session_id", "expires", "user_id"]}
 PROPERTY = {"description": "A property of the account."}

@@ -27,5 +27,7 @@ def client_error(handler: Handler, parameters: dict[str, Any]) -> dict[str, bool
     """Log an error of a browser client."""
     is_logged = parameters["client_type"] == "browser_js"
     if is_logged:
-        logger.warning("%s", json.dumps(parameters["client_error"], default=str)[:LONGEST_REPORT])
+        # JSON escapes all control characters but U+007F.
+        report = json.dumps(parameters["client_error"], default=str, skipkeys=True)
+        logger.warning("%s", report[:LONGEST_REPORT].replace("\x7f", "?"))
     return {"logged": is_logged}

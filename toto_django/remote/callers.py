@@ -12,8 +12,9 @@ from toto_django.remote.errors import TotoError
 from toto_django.remote.naming import Methods
 from toto_django.remote.polling import Polling
 from toto_django.remote.session import Session
+from toto_django.steps import arun_steps, run_steps
 
-__all__ = ["DEFAULT", "POLL_TIMEOUT", "AsyncCaller", "Caller", "Default", "Timeout"]
+__all__ = ["DEFAULT", "POLL_TIMEOUT", "AsyncCaller", "BaseCaller", "Caller", "Default", "Timeout"]
 
 T = TypeVar("T")
 
@@ -32,7 +33,7 @@ Timeout = float | None | Default
 """Seconds for the whole call, attempts and pauses included; None for no limit."""
 
 
-class _Common:
+class BaseCaller:
     """What plain and asynchronous callers have in common."""
 
     def __init__(self, conversation: Conversation, timeout: float | None) -> None:
@@ -60,7 +61,7 @@ class _Common:
         return self.timeout if isinstance(timeout, Default) else timeout
 
 
-class Caller(_Common):
+class Caller(BaseCaller):
     """Calls that block. Subclasses send requests."""
 
     def _send(self, request: Request) -> Response:
@@ -74,18 +75,7 @@ class Caller(_Common):
         return None
 
     def _run(self, steps: Steps[T]) -> T:
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    response = self._carry_out(step)
-                except TotoError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(response)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return run_steps(steps, self._carry_out)
 
     def call(
         self, method: str, parameters: Any = None, *, timeout: Timeout = DEFAULT, retry: bool = False
@@ -153,7 +143,7 @@ class Caller(_Common):
         return self._run(self.conversation.update(password, changes, timeout=self._within(timeout)))
 
 
-class AsyncCaller(_Common):
+class AsyncCaller(BaseCaller):
     """See Caller; on an event loop of asyncio."""
 
     async def _send(self, request: Request) -> Response:
@@ -166,18 +156,7 @@ class AsyncCaller(_Common):
         return None
 
     async def _run(self, steps: Steps[T]) -> T:
-        try:
-            step = next(steps)
-            while True:
-                try:
-                    response = await self._carry_out(step)
-                except TotoError as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(response)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+        return await arun_steps(steps, self._carry_out)
 
     async def call(
         self, method: str, parameters: Any = None, *, timeout: Timeout = DEFAULT, retry: bool = False

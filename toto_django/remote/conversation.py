@@ -6,7 +6,9 @@ Clients, plain and asynchronous, only carry the steps out.
 """
 
 import hmac
+import math
 import threading
+import time
 from collections.abc import Callable, Generator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -17,6 +19,7 @@ from toto_django.remote.batches import Batch
 from toto_django.remote.errors import (
     HTTPStatusError,
     InvalidAnswer,
+    InvalidHMAC,
     InvalidResponseHMAC,
     InvalidSessionID,
     NotAuthorized,
@@ -25,7 +28,7 @@ from toto_django.remote.errors import (
 )
 from toto_django.remote.retrying import Deadline, backoff, may_repeat
 from toto_django.remote.session import Session, is_same, is_text, session_from_wire
-from toto_django.signing import SCHEMES, Scheme, sign
+from toto_django.signing import SCHEMES, Scheme
 
 __all__ = ["CODECS", "MAX_DEPTH", "Conversation", "Outcome", "Pause", "Request", "Response", "Steps"]
 
@@ -34,6 +37,8 @@ T = TypeVar("T")
 CODECS = ("json", "bson", "msgpack")
 MAX_DEPTH = 256
 """Levels of an answer."""
+LARGEST_OFFSET = 24 * 60 * 60.0
+"""Seconds. Who can forge a service's errors makes a client sign for no later time than that."""
 LOGOUT = "account.logout"
 LOGGED_OUT = (1004, 1007)
 
@@ -113,11 +118,17 @@ class Conversation:
         self._session = session
         self._on_session = on_session
         self._retries = retries
+        self._clock_offset = 0.0
+        """Seconds that the service's clock is ahead."""
         self._lock = threading.Lock()
 
     @property
     def scheme(self) -> Scheme | None:
         return None if self._signing is None else SCHEMES[self._signing]
+
+    def scheme_of(self, session: Session | None, signature: str = "") -> Scheme | None:
+        """How requests in a session are signed, and its answer that carries this signature."""
+        return self.scheme
 
     @property
     def session(self) -> Session | None:
@@ -190,12 +201,18 @@ class Conversation:
         """The answer to a request, with as many attempts as its errors and its time allow."""
         deadline = Deadline(timeout)
         failures = 0
+        has_new_time = False
         while True:
             try:
                 request = self.request(content, deadline.remaining())
                 response = yield request
                 assert response is not None
                 return self.answer(request, response)
+            except InvalidHMAC as error:
+                if has_new_time or not self._takes_time(error):
+                    raise
+                has_new_time = True
+                continue
             except TotoError as error:
                 pause = backoff(failures, error)
                 failures += 1
@@ -203,19 +220,42 @@ class Conversation:
                     raise
             yield Pause(pause)
 
+    def _takes_time(self, error: InvalidHMAC) -> bool:
+        """Whether a request was refused for its time alone, and the service has told what time it is."""
+        told = error.details.get("time")
+        if isinstance(told, bool) or not isinstance(told, int | float) or not math.isfinite(told):
+            return False
+        offset = told - time.time()
+        if abs(offset) > LARGEST_OFFSET:
+            return False
+        self._clock_offset = offset
+        return True
+
     # Requests and answers
 
     def request(self, content: Mapping[str, Any], timeout: float | None) -> Request:
         """A request in the current session. Raises EncodeError."""
-        session, scheme = self.session, self.scheme
+        session = self.session
+        scheme = self.scheme_of(session)
         body = self.codec.dumps(content)
         headers = {"content-type": self.codec.content_type}
         if session is not None:
             headers["x-toto-session-id"] = session.session_id
             if scheme is not None:
-                key = (session.key or "") if scheme.gives_key else session.user_id
-                headers["x-toto-hmac"] = sign(key, scheme.request_message("POST", self.uri, body)).decode()
+                headers["x-toto-hmac"] = self._signature(session, scheme, "POST", self.uri, body)
+        elif scheme is not None and scheme.offer:
+            headers["x-toto-hmac"] = scheme.offer
         return Request(content, body, headers, session, timeout)
+
+    def opening(self, session: Session | None, uri: str) -> dict[str, str]:
+        """The headers that open a web socket in a session. It is not in the URL: servers log those."""
+        if session is None:
+            return {}
+        headers = {"x-toto-session-id": session.session_id}
+        scheme = self.scheme_of(session)
+        if scheme is not None and scheme.signs_sockets:
+            headers["x-toto-hmac"] = self._signature(session, scheme, "GET", uri, b"")
+        return headers
 
     def answer(self, request: Request, response: Response) -> Mapping[str, Any]:
         """The decoded answer; the session follows it.
@@ -226,11 +266,17 @@ class Conversation:
         outcomes = list(_outcomes(request.content, answer))
         given = None
         if answer.get("session") is not None:
-            given = self._verified(answer["session"], outcomes, request.session, response)
+            given = self._verified(answer["session"], outcomes, request, response)
         self._follow(request.session, given, outcomes)
         if "error" in answer:
             raise remote_error(answer["error"], response.status)
         return answer
+
+    def _signature(self, session: Session, scheme: Scheme, method: str, uri: str, body: bytes) -> str:
+        key = (session.key or "") if scheme.gives_key else session.user_id
+        return scheme.sign_request(
+            key, session.session_id, method, uri, body, clock_offset=self._clock_offset
+        )
 
     def _decoded(self, response: Response) -> dict[str, Any]:
         is_ok = 200 <= response.status < 300
@@ -248,19 +294,19 @@ class Conversation:
             return answer
         raise InvalidAnswer(problem) if is_ok else HTTPStatusError(response.status)
 
-    def _verified(
-        self, given: Any, outcomes: list[Outcome], sent: Session | None, response: Response
-    ) -> Session:
+    def _verified(self, given: Any, outcomes: list[Outcome], request: Request, response: Response) -> Session:
         """The session of an answer that is signed with its key. Raises InvalidAnswer."""
         session = session_from_wire(given)
-        scheme = self.scheme
+        known = request.session if is_same(request.session, session) else None
+        scheme = self.scheme_of(known, response.signature or "")
         if scheme is None:
             return session
-        keys = _own_keys(given, outcomes, session, sent) if scheme.gives_key else [session.user_id]
-        message = scheme.answer_message(session.session_id, response.body)
+        keys = _own_keys(given, outcomes, session, request.session) if scheme.gives_key else [session.user_id]
+        sent = request.headers.get("x-toto-hmac", "")
         signature = (response.signature or "").encode("utf-8", "replace")
         for key in keys:
-            if hmac.compare_digest(sign(key, message), signature):
+            expected = scheme.sign_answer(key, session.session_id, response.body, sent)
+            if hmac.compare_digest(expected.encode(), signature):
                 return replace(session, key=key) if scheme.gives_key else session
         raise InvalidResponseHMAC("The signature of the answer is wrong or missing.")
 

@@ -19,7 +19,7 @@ SESSION_ID = re.compile(r"[\x21-\x7e]+")
 class Session:
     """A session as an app keeps it. Who has the session id, or the key, can act in it.
 
-    ``key`` is what requests are signed with under "session_key". Whether it has ended is known
+    ``key`` is what requests are signed with under "session_key" and "v2". Whether it has ended is known
     to the service: `has_expired` is what this machine's clock says.
     """
 

@@ -176,6 +176,10 @@ class Store(Maintenance):
     def get_account(self, user_id: str) -> AccountRecord | None:
         raise NotImplementedError
 
+    def get_settled_account(self, user_id: str) -> AccountRecord | None:
+        """See get_account; a change of the account in a transaction that is not over yet is waited for."""
+        return self.get_account(user_id)
+
     def get_user(self, user_id: str) -> Any:
         """What ``request.user`` is for this account in Django and DRF views; None when unknown."""
         raise NotImplementedError
@@ -193,8 +197,14 @@ class Store(Maintenance):
 
     # Sessions
 
-    def create_session(self, user_id: str, expires: float, state: bytes = b"") -> SessionRecord:
-        """A session with an id of the store's making: URL-safe, 128 random bits or more."""
+    def create_session(
+        self, user_id: str, expires: float, state: bytes = b"", *, suffix: str = ""
+    ) -> SessionRecord:
+        """A session with an id of the store's making: URL-safe, 128 random bits or more.
+
+        Its permanent id, which is the id itself in stores whose ids do not change, ends in
+        ``suffix``.
+        """
         raise NotImplementedError
 
     def load_sessions(self, session_ids: Iterable[str]) -> dict[str, SessionRecord]:
@@ -237,6 +247,10 @@ class Store(Maintenance):
         """See get_account."""
         return await run_in_worker(self.get_account, user_id)
 
+    async def aget_settled_account(self, user_id: str) -> AccountRecord | None:
+        """See get_settled_account."""
+        return await run_in_worker(self.get_settled_account, user_id)
+
     async def aget_user(self, user_id: str) -> Any:
         """See get_user."""
         return await run_in_worker(self.get_user, user_id)
@@ -255,9 +269,11 @@ class Store(Maintenance):
         """See delete_account."""
         return await run_in_worker(self.delete_account, user_id)
 
-    async def acreate_session(self, user_id: str, expires: float, state: bytes = b"") -> SessionRecord:
+    async def acreate_session(
+        self, user_id: str, expires: float, state: bytes = b"", *, suffix: str = ""
+    ) -> SessionRecord:
         """See create_session."""
-        return await run_in_worker(self.create_session, user_id, expires, state)
+        return await run_in_worker(self.create_session, user_id, expires, state, suffix=suffix)
 
     async def aload_sessions(self, session_ids: Iterable[str]) -> dict[str, SessionRecord]:
         """See load_sessions."""

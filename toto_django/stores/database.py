@@ -134,10 +134,13 @@ class DatabaseStore(Store):
 
     @_guarded
     def get_account(self, user_id: str) -> AccountRecord | None:
-        account = self._find(self._accounts, user_id)
-        if account is None:
-            return None
-        return AccountRecord(user_id, account.password, account.is_active, self._read_properties(account))
+        return self._record_of(self._find(self._accounts, user_id))
+
+    @_guarded
+    def get_settled_account(self, user_id: str) -> AccountRecord | None:
+        """SQLite has one writer at a time, and no locks of rows."""
+        with transaction.atomic(using=self._accounts.db, savepoint=False):
+            return self._record_of(self._find(self._accounts.select_for_update(), user_id))
 
     @_guarded
     def get_user(self, user_id: str) -> Any:
@@ -179,8 +182,10 @@ class DatabaseStore(Store):
     # Sessions
 
     @_guarded
-    def create_session(self, user_id: str, expires: float, state: bytes = b"") -> SessionRecord:
-        session_id = new_session_id()
+    def create_session(
+        self, user_id: str, expires: float, state: bytes = b"", *, suffix: str = ""
+    ) -> SessionRecord:
+        session_id = new_session_id(suffix)
         self._sessions.create(
             id_hash=hashed_session_id(session_id), user_id=user_id, expires=expires, state=state
         )
@@ -277,6 +282,12 @@ class DatabaseStore(Store):
         """The account of exactly this id, whatever the column's collation takes for equal."""
         account = accounts.filter(**{username_field(accounts.model): user_id}).first()
         return account if account is not None and account.get_username() == user_id else None
+
+    def _record_of(self, account: Any) -> AccountRecord | None:
+        if account is None:
+            return None
+        properties = self._read_properties(account)
+        return AccountRecord(account.get_username(), account.password, account.is_active, properties)
 
     def _read_properties(self, account: AbstractBaseUser) -> dict[str, Any]:
         fields = {name: getattr(account, name) for name in settings.ACCOUNT_FIELDS}

@@ -6,9 +6,9 @@ import secrets
 __all__ = ["hashed_session_id", "new_session_id"]
 
 
-def new_session_id() -> str:
-    """22 URL-safe characters, 128 random bits (docs/protocol.md 7.2)."""
-    return secrets.token_urlsafe(16)
+def new_session_id(suffix: str = "") -> str:
+    """22 URL-safe characters, 128 random bits (docs/protocol.md 7.2), and what follows them."""
+    return secrets.token_urlsafe(16) + suffix
 
 
 def hashed_session_id(session_id: str) -> str:

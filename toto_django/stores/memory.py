@@ -77,8 +77,10 @@ class MemoryStore(Store):
         with self._lock:
             return self._accounts.pop(user_id, None) is not None
 
-    def create_session(self, user_id: str, expires: float, state: bytes = b"") -> SessionRecord:
-        session_id = new_session_id()
+    def create_session(
+        self, user_id: str, expires: float, state: bytes = b"", *, suffix: str = ""
+    ) -> SessionRecord:
+        session_id = new_session_id(suffix)
         record = SessionRecord(session_id, user_id, expires, state, 0)
         with self._lock:
             return self._keep(record)

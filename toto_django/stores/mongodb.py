@@ -193,8 +193,10 @@ class MongoDBStore(StepwiseStore):
 
     # Sessions
 
-    def _create_session(self, user_id: str, expires: float, state: bytes) -> Steps[SessionRecord]:
-        record = SessionRecord(new_session_id(), user_id, expires, state, 0)
+    def _create_session(
+        self, user_id: str, expires: float, state: bytes, suffix: str
+    ) -> Steps[SessionRecord]:
+        record = SessionRecord(new_session_id(suffix), user_id, expires, state, 0)
         yield lambda db: db.sessions.insert_one(_session_document(record))
         return record
 

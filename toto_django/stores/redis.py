@@ -209,8 +209,10 @@ class RedisStore(StepwiseStore):
 
     # Sessions
 
-    def _create_session(self, user_id: str, expires: float, state: bytes) -> Steps[SessionRecord]:
-        record = SessionRecord(new_session_id(), user_id, expires, state, randbits(64))
+    def _create_session(
+        self, user_id: str, expires: float, state: bytes, suffix: str
+    ) -> Steps[SessionRecord]:
+        record = SessionRecord(new_session_id(suffix), user_id, expires, state, randbits(64))
         key, value = self._session_key(record.session_id), packed(record)
         yield lambda client: client.set(key, value, pxat=_milliseconds(expires))
         if user_id:

@@ -80,9 +80,11 @@ class SignedStore(Store):
 
     # Sessions
 
-    def create_session(self, user_id: str, expires: float, state: bytes = b"") -> SessionRecord:
+    def create_session(
+        self, user_id: str, expires: float, state: bytes = b"", *, suffix: str = ""
+    ) -> SessionRecord:
         """Raises TooLarge."""
-        permanent_id = f"{time.time()!r}-{new_session_id()}"
+        permanent_id = f"{time.time()!r}-{new_session_id(suffix)}"
         return self._sealed(SessionRecord("", user_id, expires, state, randbits(63), permanent_id))
 
     def adopt_sessions(self, sessions: Sequence[SessionRecord]) -> set[str]:

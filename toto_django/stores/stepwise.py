@@ -9,6 +9,7 @@ from collections.abc import Callable, Generator, Iterable, Mapping, Sequence
 from typing import Any, TypeVar
 
 from toto_django.exceptions import Unavailable
+from toto_django.steps import arun_steps, run_steps
 from toto_django.stores.base import AccountRecord, SessionRecord, Store, StoredUser
 from toto_django.workers import run_in_worker
 
@@ -41,17 +42,7 @@ class StepwiseStore(Store):
     def _run(self, steps: Steps[T]) -> T:
         try:
             client = self.client
-            step = next(steps)
-            while True:
-                try:
-                    value = step(client)
-                except self.errors as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(value)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+            return run_steps(steps, lambda step: step(client))
         except self.errors as error:
             raise self._unavailable(error) from error
 
@@ -60,17 +51,7 @@ class StepwiseStore(Store):
             return await run_in_worker(self._run, steps)
         try:
             client = self.async_client
-            step = next(steps)
-            while True:
-                try:
-                    value = await step(client)
-                except self.errors as error:
-                    step = steps.throw(error)
-                else:
-                    step = steps.send(value)
-        except StopIteration as end:
-            result: T = end.value
-            return result
+            return await arun_steps(steps, lambda step: step(client))
         except self.errors as error:
             raise self._unavailable(error) from error
 
@@ -107,7 +88,9 @@ class StepwiseStore(Store):
     def _delete_account(self, user_id: str) -> Steps[bool]:
         raise NotImplementedError
 
-    def _create_session(self, user_id: str, expires: float, state: bytes) -> Steps[SessionRecord]:
+    def _create_session(
+        self, user_id: str, expires: float, state: bytes, suffix: str
+    ) -> Steps[SessionRecord]:
         raise NotImplementedError
 
     def _adopt_sessions(self, sessions: Sequence[SessionRecord]) -> Steps[set[str]]:
@@ -183,11 +166,15 @@ class StepwiseStore(Store):
     async def adelete_account(self, user_id: str) -> bool:
         return await self._arun(self._delete_account(user_id))
 
-    def create_session(self, user_id: str, expires: float, state: bytes = b"") -> SessionRecord:
-        return self._run(self._create_session(user_id, expires, state))
+    def create_session(
+        self, user_id: str, expires: float, state: bytes = b"", *, suffix: str = ""
+    ) -> SessionRecord:
+        return self._run(self._create_session(user_id, expires, state, suffix))
 
-    async def acreate_session(self, user_id: str, expires: float, state: bytes = b"") -> SessionRecord:
-        return await self._arun(self._create_session(user_id, expires, state))
+    async def acreate_session(
+        self, user_id: str, expires: float, state: bytes = b"", *, suffix: str = ""
+    ) -> SessionRecord:
+        return await self._arun(self._create_session(user_id, expires, state, suffix))
 
     def adopt_sessions(self, sessions: Sequence[SessionRecord]) -> set[str]:
         return self._run(self._adopt_sessions(sessions))

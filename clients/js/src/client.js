@@ -1,10 +1,13 @@
 import { Emitter } from "./emitter.js";
-import { isObject, NetworkError, saysLoggedOut, TotoError } from "./errors.js";
+import { isObject, NetworkError, saysLoggedOut, serviceTime, TotoError } from "./errors.js";
 import { longPoll } from "./longpoll.js";
 import { endsInLogout, isLogin, isSameSession, outcomesOf, SessionStore } from "./session.js";
-import { schemeOf, sign, verifiedKey } from "./signing.js";
+import { schemeOf, verifiedKey } from "./signing.js";
 import { socketURL, TotoSocket } from "./socket.js";
 import { decoded, post } from "./transport.js";
+
+/** Milliseconds. Who can forge a service's errors makes a client sign for no later time than that. */
+const LARGEST_OFFSET = 24 * 60 * 60 * 1000;
 
 /** A service: its calls, and the session in which they are made. The options are described in index.d.ts. */
 export class Toto {
@@ -14,6 +17,8 @@ export class Toto {
   #fetch;
   #headers;
   #emitter = new Emitter();
+  /** Milliseconds that the service's clock is ahead. */
+  #clockOffset = 0;
 
   constructor(
     url,
@@ -120,7 +125,7 @@ export class Toto {
 
   /** A web socket of the session. It connects anew when somebody else logs in, or out. */
   socket(options = {}) {
-    const address = () => socketURL(this.url, this.session);
+    const address = () => this.#socketAddress();
     const socket = new TotoSocket(address, { timeout: this.timeout, ...options });
     let userId = this.session?.userId ?? "";
     const follow = () => {
@@ -129,23 +134,45 @@ export class Toto {
       if (userId !== before) socket.reconnect();
     };
     const unfollow = [this.on("session", follow), this.on("logout", follow)];
+    socket.onError((error) => this.#takeTime(error));
     socket.onState((state) => {
       if (state === "closed") for (const remove of unfollow) remove();
     });
     return socket;
   }
 
+  /** The session's id opens a socket; under v2 a signature beside it. */
+  #socketAddress() {
+    const session = this.session;
+    const url = socketURL(this.url, session);
+    if (!session || !this.#scheme?.signsSockets) return url;
+    const hmac = this.#signature(session, "GET", new URL(url), "");
+    return `${url}${url.includes("?") ? "&" : "?"}hmac=${encodeURIComponent(hmac)}`;
+  }
+
   // Requests
 
-  async #exchange(content, { signal, timeout = this.timeout }) {
+  async #exchange(content, options) {
+    try {
+      return await this.#attempt(content, options);
+    } catch (error) {
+      // Refused for its time alone: nothing has run.
+      if (content.batch || !this.#takeTime(error)) throw error;
+      return this.#attempt(content, options);
+    }
+  }
+
+  async #attempt(content, { signal, timeout = this.timeout }) {
     const sent = this.session;
     const body = JSON.stringify(content);
     const headers = this.#signedHeaders(sent, body);
     const response = await post(this.#fetch, this.url, { body, headers, timeout, signal });
     const answer = decoded(response);
     const outcomes = outcomesOf(content, answer);
-    const given = answer.session ? this.#verified(answer.session, outcomes, sent, response) : null;
+    const hmac = headers.get("x-toto-hmac");
+    const given = answer.session ? this.#verified(answer.session, outcomes, sent, hmac, response) : null;
     this.#follow(sent, given, outcomes);
+    for (const { error } of outcomes) if (content.batch && error) this.#takeTime(TotoError.from(error));
     if (answer.error !== undefined) throw TotoError.from(answer.error);
     return answer;
   }
@@ -153,23 +180,37 @@ export class Toto {
   #signedHeaders(session, body) {
     const headers = new Headers(this.#headers);
     headers.set("content-type", "application/json");
-    if (!session) return headers;
-    headers.set("x-toto-session-id", session.sessionId);
-    if (this.#scheme) {
-      const { pathname, search } = new URL(this.url);
-      const message = this.#scheme.requestMessage(pathname + search, body);
-      headers.set("x-toto-hmac", sign(this.#scheme.requestKey(session), message));
-    }
+    if (session) headers.set("x-toto-session-id", session.sessionId);
+    if (session && this.#scheme) {
+      headers.set("x-toto-hmac", this.#signature(session, "POST", new URL(this.url), body));
+    } else if (this.#scheme?.offer) headers.set("x-toto-hmac", this.#scheme.offer);
     return headers;
   }
 
+  #signature(session, method, { pathname, search }, body) {
+    const request = { method, uri: pathname + search, body };
+    const { sessionId } = session;
+    const clockOffset = this.#clockOffset;
+    const key = this.#scheme.requestKey(session);
+    return this.#scheme.signRequest(key, { ...request, sessionId, clockOffset }).hmac;
+  }
+
+  /** Whether a request was refused for its time alone, and the service has told what time it is. */
+  #takeTime(error) {
+    const offset = serviceTime(error) - Date.now();
+    if (!(Math.abs(offset) <= LARGEST_OFFSET)) return false;
+    this.#clockOffset = offset;
+    return true;
+  }
+
   /** The session of an answer whose signature is right. */
-  #verified(given, outcomes, sent, response) {
+  #verified(given, outcomes, sent, sentHmac, response) {
     const session = { sessionId: given.session_id, expires: given.expires, userId: given.user_id ?? "" };
     if (!this.#scheme) return session;
     const results = outcomes.map(({ result }) => result);
     const keys = this.#scheme.answerKeys(given, results, sent);
-    const key = this.#verify ? verifiedKey(this.#scheme, keys, given.session_id, response) : keys[0];
+    const signed = { sessionId: given.session_id, bytes: response.bytes, sent: sentHmac };
+    const key = this.#verify ? verifiedKey(this.#scheme, keys, response.hmac, signed) : keys[0];
     return this.#scheme.hasOwnKeys ? { ...session, key } : session;
   }
 

@@ -67,6 +67,12 @@ export function saysLoggedOut(error) {
   return LOGGED_OUT.includes(error?.code);
 }
 
+/** Milliseconds since 1970: the service's time, where a request was refused because its own was another; else NaN. */
+export function serviceTime(error) {
+  const time = error?.code === codes.INVALID_HMAC ? error.details?.time : undefined;
+  return typeof time === "number" ? time * 1000 : NaN;
+}
+
 /** Whether the same call may succeed later. */
 export function isTransient(error) {
   return error instanceof NetworkError || error instanceof TimeoutError || TRANSIENT.includes(error?.code);

@@ -162,42 +162,101 @@ describe("with the example project", { skip: missing }, () => {
   });
 });
 
-describe("with keys of sessions", { skip: missing }, () => {
+for (const [signing, keySize] of [
+  ["session_key", 22],
+  ["v2", 43],
+]) {
+  describe(`with keys of sessions, under ${signing}`, { skip: missing }, () => {
+    let service, toto;
+
+    before(async () => {
+      service = await startTestService({ HMAC: signing });
+      toto = new Toto(`${service.address}?q=ä b`, { signing });
+    });
+    after(() => service?.stop());
+
+    test("an anonymous session is given its key once, and goes on with it", async () => {
+      await toto.call("auth.anon");
+      const { sessionId, key } = toto.session;
+      assert.equal(key.length, keySize);
+      await toto.call("auth.anon", { text: "☃" });
+      assert.deepEqual([toto.session.sessionId, toto.session.key], [sessionId, key]);
+    });
+
+    test("an account's calls and answers are signed with its key", async () => {
+      await toto.create("zoë", "one");
+      const answer = await toto.call("auth.required", { text: "Zoë ☃ 🦊" });
+      assert.deepEqual(answer, { user_id: "zoë", parameters: { text: "Zoë ☃ 🦊" } });
+      await toto.update("one", { new_password: "two" });
+      assert.equal((await toto.call("auth.required")).user_id, "zoë");
+      await toto.logout();
+      const { login, whose } = await toto.batch({
+        login: ["account.login", { user_id: "zoë", password: "two" }],
+        whose: ["auth.required"],
+      });
+      assert.equal(toto.session.key, login.key);
+      assert.equal(whose.user_id, "zoë");
+      assert.equal((await toto.call("auth.required")).user_id, "zoë");
+    });
+
+    test("another key is refused", async () => {
+      const other = new Toto(toto.url, { signing });
+      other.session = { ...toto.session, key: "wrong" };
+      await assert.rejects(other.call("auth.required"), { code: 1008 });
+    });
+  });
+}
+
+describe("under v2", { skip: missing }, () => {
   let service, toto;
+  const requests = [];
+  /** Remembers the requests. */
+  const spy = (url, init) => {
+    requests.push([url, init]);
+    return fetch(url, init);
+  };
 
   before(async () => {
-    service = await startTestService({ HMAC: "session_key" });
-    toto = new Toto(`${service.address}?q=ä b`, { signing: "session_key" });
+    service = await startTestService({ HMAC: "v2" });
+    toto = new Toto(service.address, { signing: "v2", fetch: spy });
+    await toto.create("zoë", "one");
   });
   after(() => service?.stop());
 
-  test("an anonymous session is given its key once, and goes on with it", async () => {
-    await toto.call("auth.anon");
-    const { sessionId, key } = toto.session;
-    assert.equal(key.length, 22);
-    await toto.call("auth.anon", { text: "☃" });
-    assert.deepEqual([toto.session.sessionId, toto.session.key], [sessionId, key]);
+  test("a request that is sent again is refused", async () => {
+    await toto.call("auth.required");
+    const [url, { method, headers, body }] = requests.at(-1);
+    const answer = await (await fetch(url, { method, headers, body })).json();
+    assert.equal(answer.error.code, 1008);
   });
 
-  test("an account's calls and answers are signed with its key", async () => {
-    await toto.create("zoë", "one");
-    const answer = await toto.call("auth.required", { text: "Zoë ☃ 🦊" });
-    assert.deepEqual(answer, { user_id: "zoë", parameters: { text: "Zoë ☃ 🦊" } });
-    await toto.update("one", { new_password: "two" });
-    assert.equal((await toto.call("auth.required")).user_id, "zoë");
-    await toto.logout();
-    const { login, whose } = await toto.batch({
-      login: ["account.login", { user_id: "zoë", password: "two" }],
-      whose: ["auth.required"],
-    });
-    assert.equal(toto.session.key, login.key);
-    assert.equal(whose.user_id, "zoë");
+  test("a clock that is an hour off is set right, and the call is made again", async () => {
+    const now = Date.now;
+    Date.now = () => now() - 3_600_000;
+    try {
+      const before = requests.length;
+      assert.equal((await toto.call("auth.required")).user_id, "zoë");
+      assert.equal(requests.length, before + 2);
+      assert.equal((await toto.call("auth.required")).user_id, "zoë");
+      assert.equal(requests.length, before + 3);
+    } finally {
+      Date.now = now;
+    }
     assert.equal((await toto.call("auth.required")).user_id, "zoë");
   });
 
-  test("another key is refused", async () => {
-    const other = new Toto(toto.url, { signing: "session_key" });
-    other.session = { ...toto.session, key: "wrong" };
+  const noSocket = !globalThis.WebSocket && "Node 20 has a WebSocket only with --experimental-websocket";
+
+  test("the opening of a web socket is signed", { skip: noSocket }, async () => {
+    const socket = toto.socket();
+    assert.equal((await socket.call("auth.required")).user_id, "zoë");
+    socket.reconnect();
+    assert.equal((await socket.call("auth.required")).user_id, "zoë");
+    socket.close();
+    const unsigned = new Toto(toto.url, { signing: null });
+    unsigned.session = toto.session;
+    const other = unsigned.socket();
     await assert.rejects(other.call("auth.required"), { code: 1008 });
+    other.close();
   });
 });

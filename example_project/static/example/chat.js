@@ -1,10 +1,10 @@
 // The chat.
 
 import { Toto } from "../toto_django/toto.js";
-import { storage } from "./chat-session.js";
 import * as transports from "./chat-transports.js";
 import * as view from "./chat-view.js";
 import { attempt, onSubmit, say } from "./forms.js";
+import { storage } from "./session.js";
 
 const NOT_AUTHORIZED = 1004;
 /** Milliseconds. */
@@ -19,7 +19,8 @@ const enter = find("#enter");
 const composer = find("#say");
 const transport = find("#transport");
 
-const toto = new Toto(document.body.dataset.service, { storage });
+const { service, signing } = document.body.dataset;
+const toto = new Toto(service, { signing: signing || null, storage });
 
 /** The user, the room, the id of the last message seen (null: none yet), and the transport at work. */
 const at = { userId: "", room: roomOfAddress(), after: null, link: null };

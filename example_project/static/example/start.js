@@ -14,6 +14,7 @@ const profile = find("#profile");
 const time = new Intl.DateTimeFormat(undefined, { dateStyle: "long" });
 
 const service = new Service(document.body.dataset.service, {
+  signing: document.body.dataset.signing || null,
   onExchange: (exchange) => wire.show(exchange, exchange.label !== LOADING),
   onUser: followUser,
 });
@@ -38,10 +39,10 @@ async function load() {
 
 function showAccount() {
   const session = service.session;
-  const isMember = Boolean(session?.user_id);
+  const isMember = Boolean(session?.userId);
   login.hidden = isMember;
   find("#member").hidden = !isMember;
-  find("#user-id").textContent = session?.user_id ?? "";
+  find("#user-id").textContent = session?.userId ?? "";
   find("#expires").textContent = isMember ? time.format(new Date(session.expires * 1000)) : "";
   shownUserId = service.userId;
 }

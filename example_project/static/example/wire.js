@@ -13,7 +13,7 @@ export function show({ label, request, response, text, seal }, isOpen) {
   part(".name").textContent = label;
   part(".seal").textContent = SEALS[seal];
   part(".seal").classList.add(seal);
-  part(".request").textContent = message(`POST ${request.url}`, Object.entries(request.headers), request.body);
+  part(".request").textContent = message(`POST ${request.url}`, request.headers, request.body);
   part(".answer").textContent = message(statusLine(response), response.headers, text);
   if (isOpen) {
     for (const other of list.children) other.open = false;
@@ -29,9 +29,9 @@ function statusLine(response) {
 
 function message(firstLine, headers, body) {
   const lines = [...headers].map(([name, value]) => `${name}: ${value}`);
-  return [firstLine, ...lines, "", withoutPasswords(body)].join("\n");
+  return [firstLine, ...lines, "", withoutSecrets(body)].join("\n");
 }
 
-function withoutPasswords(body) {
-  return body.replace(/("(?:new_)?password":\s*)"(?:[^"\\]|\\.)*"/g, '$1"••••••••"');
+function withoutSecrets(body) {
+  return body.replace(/("(?:(?:new_)?password|key)":\s*)"(?:[^"\\]|\\.)*"/g, '$1"••••••••"');
 }

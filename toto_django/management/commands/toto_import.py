@@ -2,6 +2,7 @@
 
 import os
 from argparse import ArgumentParser, ArgumentTypeError
+from contextlib import closing
 from typing import Any
 
 from django.contrib.auth.hashers import get_hasher
@@ -61,7 +62,7 @@ class Command(BaseCommand):
             if options["sessions"]:
                 _require_adoption()
             selection = Selection(options["properties"], options["without_properties"])
-            with _opened(options["source"], selection) as source, Claims() as claims:
+            with closing(_opened(options["source"], selection)) as source, closing(Claims()) as claims:
                 self._import(self._importer(source, claims, options), options)
         except (SourceError, Unavailable, Error) as error:
             raise CommandError(_told(error)) from None

@@ -98,6 +98,12 @@ function saysLoggedOut(error) {
   return LOGGED_OUT.includes(error?.code);
 }
 
+/** Milliseconds since 1970: the service's time, where a request was refused because its own was another; else NaN. */
+function serviceTime(error) {
+  const time = error?.code === codes.INVALID_HMAC ? error.details?.time : undefined;
+  return typeof time === "number" ? time * 1000 : NaN;
+}
+
 /** Whether the same call may succeed later. */
 function isTransient(error) {
   return error instanceof NetworkError || error instanceof TimeoutError || TRANSIENT.includes(error?.code);
@@ -418,34 +424,48 @@ function hmac(hash, key, message) {
 
 // signing.js
 
-/** What `x-toto-hmac` holds for a message. */
-function sign(key, message) {
-  return toBase64(hmacSha1(key, message));
-}
+const NONCE_SIZE = 16;
+const V2_REQUEST = /^v2:\d+:([\w-]+):/;
 
 /**
- * Which keys sign which messages. `answerKeys` are those that may have signed an answer with the session
- * `given`: `results` are what its methods returned, `sent` is the session of the request.
+ * How requests and answers are signed: {hmac, message}, the header and the bytes it is made of. A request is
+ * {sessionId, method, uri, body, clockOffset (milliseconds)}, an answer {sessionId, bytes, sent (x-toto-hmac of the
+ * request)}. `answerKeys` are those that may have signed an answer with the session `given`: `results` are what its
+ * methods returned, `sent` is the session of the request.
  */
 const SCHEMES = {
   user_id: {
     hasOwnKeys: false,
     requestKey: (session) => session.userId,
-    requestMessage: (uri, body) => body,
+    signRequest: (key, { body }) => signed(hmacSha1, key, toBytes(body)),
     answerKeys: (given) => [given.user_id ?? ""],
-    answerMessage: (sessionId, bytes) => bytes,
+    signAnswer: (key, { bytes }) => signed(hmacSha1, key, bytes),
   },
   session_key: {
     hasOwnKeys: true,
     requestKey: (session) => session.key ?? "",
-    requestMessage: (uri, body) => `POST${uri}${body}`,
-    answerKeys(given, results, sent) {
-      // A session in use has a key: none that an answer brings along replaces it.
-      if (sent?.key !== undefined && sent.sessionId === given.session_id) return [sent.key];
-      const login = results.find((result) => result?.session_id === given.session_id);
-      return [given.key, login?.key, sent?.key].filter((key) => typeof key === "string");
+    signRequest: (key, { method, uri, body }) =>
+      signed(hmacSha1, key, concat(toBytes(method + uri), toBytes(body))),
+    answerKeys: ownKeys,
+    signAnswer: (key, { sessionId, bytes }) => signed(hmacSha1, key, concat(toBytes(sessionId), bytes)),
+  },
+  v2: {
+    hasOwnKeys: true,
+    /** The header of requests without a session, by which a client asks for this scheme. */
+    offer: "v2",
+    signsSockets: true,
+    requestKey: (session) => session.key ?? "",
+    signRequest(key, { sessionId, method, uri, body, clockOffset = 0, nonce = randomNonce() }) {
+      const seconds = Math.floor((Date.now() + clockOffset) / 1000);
+      const lines = ["v2", method, uri, sessionId, seconds, nonce, digest(body)];
+      return signed(hmacSha256, key, toBytes(lines.join("\n")), `v2:${seconds}:${nonce}:`);
     },
-    answerMessage: (sessionId, bytes) => concat(toBytes(sessionId), bytes),
+    answerKeys: ownKeys,
+    signAnswer(key, { sessionId, bytes, sent }) {
+      const nonce = V2_REQUEST.exec(sent ?? "")?.[1] ?? "";
+      const lines = ["v2 answer", sessionId, nonce, digest(bytes)];
+      return signed(hmacSha256, key, toBytes(lines.join("\n")), "v2:");
+    },
   },
 };
 
@@ -458,11 +478,47 @@ function schemeOf(name) {
 }
 
 /** That of the keys with which an answer was signed. Throws a TotoError (1009) if it is none of them. */
-function verifiedKey(scheme, keys, sessionId, { hmac, bytes }) {
-  const message = scheme.answerMessage(sessionId, bytes);
-  const key = keys.find((key) => sign(key, message) === hmac);
+function verifiedKey(scheme, keys, hmac, answer) {
+  const key = keys.find((key) => scheme.signAnswer(key, answer).hmac === hmac);
   if (key === undefined) throw new TotoError(codes.INVALID_RESPONSE_HMAC, "Invalid response HMAC");
   return key;
+}
+
+/** The signature of a request that is not made by a Toto. */
+function signRequest(signing, session, request) {
+  const scheme = schemeOf(signing);
+  const { sessionId } = session;
+  return scheme.signRequest(scheme.requestKey(session), { body: "", ...request, sessionId });
+}
+
+/** That of its answer with this session: {body, sent}, the latter being x-toto-hmac of the request. */
+function signAnswer(signing, session, { body, sent }) {
+  const scheme = schemeOf(signing);
+  const answer = { sessionId: session.sessionId, bytes: body, sent };
+  return scheme.signAnswer(scheme.requestKey(session), answer);
+}
+
+function signed(hmac, key, message, prefix = "") {
+  return { hmac: prefix + toBase64(hmac(key, message)), message };
+}
+
+function ownKeys(given, results, sent) {
+  // A session in use has a key: none that an answer brings along replaces it.
+  if (sent?.key !== undefined && sent.sessionId === given.session_id) return [sent.key];
+  const login = results.find((result) => result?.session_id === given.session_id);
+  return [given.key, login?.key, sent?.key].filter((key) => typeof key === "string");
+}
+
+function digest(body) {
+  return toHex(sha256(toBytes(body)));
+}
+
+function randomNonce() {
+  return toHex(crypto.getRandomValues(new Uint8Array(NONCE_SIZE)));
+}
+
+function toHex(bytes) {
+  return Array.from(bytes, (byte) => byte.toString(16).padStart(2, "0")).join("");
 }
 
 // transport.js
@@ -710,6 +766,9 @@ class TotoSocket {
 
 // client.js
 
+/** Milliseconds. Who can forge a service's errors makes a client sign for no later time than that. */
+const LARGEST_OFFSET = 24 * 60 * 60 * 1000;
+
 /** A service: its calls, and the session in which they are made. The options are described in index.d.ts. */
 class Toto {
   #scheme;
@@ -718,6 +777,8 @@ class Toto {
   #fetch;
   #headers;
   #emitter = new Emitter();
+  /** Milliseconds that the service's clock is ahead. */
+  #clockOffset = 0;
 
   constructor(
     url,
@@ -824,7 +885,7 @@ class Toto {
 
   /** A web socket of the session. It connects anew when somebody else logs in, or out. */
   socket(options = {}) {
-    const address = () => socketURL(this.url, this.session);
+    const address = () => this.#socketAddress();
     const socket = new TotoSocket(address, { timeout: this.timeout, ...options });
     let userId = this.session?.userId ?? "";
     const follow = () => {
@@ -833,23 +894,45 @@ class Toto {
       if (userId !== before) socket.reconnect();
     };
     const unfollow = [this.on("session", follow), this.on("logout", follow)];
+    socket.onError((error) => this.#takeTime(error));
     socket.onState((state) => {
       if (state === "closed") for (const remove of unfollow) remove();
     });
     return socket;
   }
 
+  /** The session's id opens a socket; under v2 a signature beside it. */
+  #socketAddress() {
+    const session = this.session;
+    const url = socketURL(this.url, session);
+    if (!session || !this.#scheme?.signsSockets) return url;
+    const hmac = this.#signature(session, "GET", new URL(url), "");
+    return `${url}${url.includes("?") ? "&" : "?"}hmac=${encodeURIComponent(hmac)}`;
+  }
+
   // Requests
 
-  async #exchange(content, { signal, timeout = this.timeout }) {
+  async #exchange(content, options) {
+    try {
+      return await this.#attempt(content, options);
+    } catch (error) {
+      // Refused for its time alone: nothing has run.
+      if (content.batch || !this.#takeTime(error)) throw error;
+      return this.#attempt(content, options);
+    }
+  }
+
+  async #attempt(content, { signal, timeout = this.timeout }) {
     const sent = this.session;
     const body = JSON.stringify(content);
     const headers = this.#signedHeaders(sent, body);
     const response = await post(this.#fetch, this.url, { body, headers, timeout, signal });
     const answer = decoded(response);
     const outcomes = outcomesOf(content, answer);
-    const given = answer.session ? this.#verified(answer.session, outcomes, sent, response) : null;
+    const hmac = headers.get("x-toto-hmac");
+    const given = answer.session ? this.#verified(answer.session, outcomes, sent, hmac, response) : null;
     this.#follow(sent, given, outcomes);
+    for (const { error } of outcomes) if (content.batch && error) this.#takeTime(TotoError.from(error));
     if (answer.error !== undefined) throw TotoError.from(answer.error);
     return answer;
   }
@@ -857,23 +940,37 @@ class Toto {
   #signedHeaders(session, body) {
     const headers = new Headers(this.#headers);
     headers.set("content-type", "application/json");
-    if (!session) return headers;
-    headers.set("x-toto-session-id", session.sessionId);
-    if (this.#scheme) {
-      const { pathname, search } = new URL(this.url);
-      const message = this.#scheme.requestMessage(pathname + search, body);
-      headers.set("x-toto-hmac", sign(this.#scheme.requestKey(session), message));
-    }
+    if (session) headers.set("x-toto-session-id", session.sessionId);
+    if (session && this.#scheme) {
+      headers.set("x-toto-hmac", this.#signature(session, "POST", new URL(this.url), body));
+    } else if (this.#scheme?.offer) headers.set("x-toto-hmac", this.#scheme.offer);
     return headers;
   }
 
+  #signature(session, method, { pathname, search }, body) {
+    const request = { method, uri: pathname + search, body };
+    const { sessionId } = session;
+    const clockOffset = this.#clockOffset;
+    const key = this.#scheme.requestKey(session);
+    return this.#scheme.signRequest(key, { ...request, sessionId, clockOffset }).hmac;
+  }
+
+  /** Whether a request was refused for its time alone, and the service has told what time it is. */
+  #takeTime(error) {
+    const offset = serviceTime(error) - Date.now();
+    if (!(Math.abs(offset) <= LARGEST_OFFSET)) return false;
+    this.#clockOffset = offset;
+    return true;
+  }
+
   /** The session of an answer whose signature is right. */
-  #verified(given, outcomes, sent, response) {
+  #verified(given, outcomes, sent, sentHmac, response) {
     const session = { sessionId: given.session_id, expires: given.expires, userId: given.user_id ?? "" };
     if (!this.#scheme) return session;
     const results = outcomes.map(({ result }) => result);
     const keys = this.#scheme.answerKeys(given, results, sent);
-    const key = this.#verify ? verifiedKey(this.#scheme, keys, given.session_id, response) : keys[0];
+    const signed = { sessionId: given.session_id, bytes: response.bytes, sent: sentHmac };
+    const key = this.#verify ? verifiedKey(this.#scheme, keys, response.hmac, signed) : keys[0];
     return this.#scheme.hasOwnKeys ? { ...session, key } : session;
   }
 
@@ -895,4 +992,4 @@ function memberResult(answers, id) {
   return error === undefined ? result : TotoError.from(error);
 }
 
-export { Toto, codes, NetworkError, TimeoutError, TotoError, hmacSha1, hmacSha256 };
+export { Toto, codes, NetworkError, TimeoutError, TotoError, hmacSha1, hmacSha256, signAnswer, signRequest };

@@ -7,11 +7,17 @@ import { hidden, secretsOf } from "./secrets.js";
 
 const MOST_FRAMES = 200;
 const LONGEST_FRAME = 2000;
+/** By the codes of servers that close. */
+const ADVICE = {
+  1006: "Web sockets need the application of toto_django.asgi.",
+  4401: "It did not take the signature of the opening.",
+};
 
 /** A web socket and the frames that went over it, the newest first. */
 export class Live {
   #service;
   #sessions;
+  #signer;
   #socket = null;
   #format;
   #lastId = 0;
@@ -21,10 +27,13 @@ export class Live {
   #isPaused = false;
   #missed = 0;
   #state = "Closed.";
+  /** What the socket's errors have told of the clocks. */
+  #clock = "";
 
-  constructor(service, sessions, isRevealed) {
+  constructor(service, sessions, signer, isRevealed) {
     this.#service = service;
     this.#sessions = sessions;
+    this.#signer = signer;
     this.#isRevealed = isRevealed;
     byId("open-socket").addEventListener("click", () => (this.#socket ? this.close() : this.open()));
     byId("pause").addEventListener("click", () => this.#pause());
@@ -42,6 +51,8 @@ export class Live {
     url.protocol = url.protocol === "https:" ? "wss:" : "ws:";
     url.pathname = url.pathname.replace(/\/*$/, "/websocket");
     if (session) url.pathname += `/${encodeURIComponent(session.session_id)}`;
+    this.#signer.signOpening(session, url);
+    this.#clock = "";
     this.#format = FORMATS[byId("frame-format").value];
     const socket = new WebSocket(url, this.#format.protocol ? [this.#format.protocol] : []);
     socket.binaryType = "arraybuffer";
@@ -85,6 +96,7 @@ export class Live {
     } catch (error) {
       value = `This frame cannot be read: ${error.message}`;
     }
+    this.#clock ||= this.#signer.heedClock(value?.error);
     this.#keep({ sign: "←", label: "received", bytes, value });
   }
 
@@ -92,10 +104,8 @@ export class Live {
     this.#socket = null;
     byId("open-socket").textContent = "Open";
     byId("frame-format").disabled = false;
-    const advice = code === 1006 ? " Web sockets need the application of toto_django.asgi." : "";
-    this.#say(
-      code === undefined ? "Closed." : `Closed by the server, code ${code}. ${reason}${advice}`.trim(),
-    );
+    const texts = code === undefined ? ["Closed."] : [`Closed by the server, code ${code}.`, reason];
+    this.#say([...texts, ADVICE[code], this.#clock].filter(Boolean).join(" "));
   }
 
   // What is shown

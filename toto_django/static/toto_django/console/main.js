@@ -12,15 +12,17 @@ import { MethodList } from "./methods.js";
 import { clipped, exchangeView, isHex, size, time } from "./raw.js";
 import { hidden } from "./secrets.js";
 import { SessionStore } from "./session.js";
+import { Signer } from "./signing.js";
 import { Wire } from "./wire.js";
 
 const { service, description, signing, formats, namesByUrl } = document.body.dataset;
 const names = formats.split(" ").filter((name) => Object.hasOwn(FORMATS, name));
 const sessions = new SessionStore(service, () => account.show(isRevealed));
-const wire = new Wire({ path: service, scheme: signing, namesByURL: namesByUrl !== undefined }, sessions);
+const signer = new Signer(signing);
+const wire = new Wire({ path: service, signer, namesByURL: namesByUrl !== undefined }, sessions);
 const account = new Account(wire, sessions, names);
 const batch = new Batch();
-const live = new Live(service, sessions, () => isRevealed);
+const live = new Live(service, sessions, signer, () => isRevealed);
 
 let components = { schemas: {}, errors: {} };
 let list;
@@ -124,13 +126,14 @@ async function send(content) {
 
 function showExchange() {
   if (!exchange) return;
-  const { outcomes, problem, response, milliseconds, signature } = exchange;
+  const { outcomes, problem, response, milliseconds, signature, clock } = exchange;
   const failed = outcomes.filter(({ error }) => error !== undefined).length;
   const verdict = signature?.isRight === false ? "The signature is wrong." : "";
   const told = problem ?? (exchange.content.batch ? `${outcomes.length} answers, ${failed} errors.` : "");
   const what = told || (failed ? `Error ${outcomes[0].error?.code ?? ""}.` : "Result.");
   const measured = response.body === undefined ? "" : `${time(milliseconds)}, ${size(response.body)}.`;
-  tell(byId("outcome"), [what, verdict, measured].filter(Boolean).join(" "), Boolean(failed || verdict));
+  const texts = [what, clock, verdict, measured].filter(Boolean);
+  tell(byId("outcome"), texts.join(" "), Boolean(failed || verdict));
   byId("results").replaceChildren(...outcomes.map(resultView));
   const toggle = make("input", { type: "checkbox", id: "as-hex" });
   toggle.checked = isHex(exchange, asHex);

@@ -19,14 +19,14 @@ export function exchangeView(exchange, { isRevealed, asHex }) {
     part("Request", size(request.body), [
       box("Request line and headers", hidden(head(request), secrets)),
       bodyView("Request body", request.body, hex, secrets),
-      signatureView(request.signature, "Not signed: no session, or no scheme.", secrets),
+      ...signatureView("request", request.signature, "Not signed: no session, or no scheme.", secrets),
     ]),
     response.body === undefined
       ? null
       : part("Answer", `${time(exchange.milliseconds)}, ${size(response.body)}`, [
           box("Status and headers", hidden(answerHead(response), secrets)),
           bodyView("Answer body", response.body, hex, secrets),
-          signatureView(exchange.signature, "Not signed: it holds no session.", secrets),
+          ...signatureView("answer", exchange.signature, "Not signed: it holds no session.", secrets),
         ]),
     curlView(request, secrets),
   ].filter((element) => element !== null);
@@ -110,29 +110,26 @@ function textOf(body) {
   }
 }
 
-function signatureView(signature, missing, secrets) {
-  if (!signature) return make("p", { class: "hint" }, missing);
-  const { hmac, key, prefix, isRight } = signature;
+function signatureView(signed, signature, missing, secrets) {
+  if (!signature) return [make("p", { class: "hint" }, missing)];
+  const { hmac, hash, key, prefix, lines, message, isRight } = signature;
   const verdict = { true: "Right: ", false: "Wrong: " }[isRight] ?? "";
-  const message = prefix ? `${hidden(prefix, secrets)}, then the body` : "the body";
-  const text = `${verdict}HMAC-SHA1 of ${message}. Its key is ${key}.`;
-  return make(
-    "p",
-    { class: isRight === false ? "signature error" : "signature" },
-    text,
-    " ",
-    make("code", {}, hmac || "none"),
-  );
+  const body = prefix ? `${hidden(prefix, secrets)}, then the body` : "the body";
+  const text = `${verdict}${hash} of ${lines ? `the lines below: ${lines}` : body}. Its key is ${key}.`;
+  const code = make("code", {}, hmac || "none");
+  const style = isRight === false ? "signature error" : "signature";
+  const view = make("p", { class: style }, text, " ", code);
+  return lines ? [view, box(`Signed lines of the ${signed}`, hidden(message, secrets))] : [view];
 }
 
 // curl
 
 function curlView(request, secrets) {
-  const command = curl(request);
   const told = make("span", { role: "status", class: "hint" });
   const copy = button("Copy as curl", async () => {
+    told.textContent = "";
     try {
-      await navigator.clipboard.writeText(command);
+      await navigator.clipboard.writeText(curl(request));
       told.textContent = "Copied, with its secrets.";
     } catch {
       told.textContent = "This browser does not let pages copy here: reveal the secrets, and copy the text.";
@@ -142,13 +139,14 @@ function curlView(request, secrets) {
     "details",
     { class: "part" },
     make("summary", {}, "curl"),
-    box("curl command", clipped(hidden(command, secrets))),
+    box("curl command", clipped(hidden(curl(request), secrets))),
     make("p", { class: "buttons" }, copy, told),
   );
 }
 
-/** The same request, signature and all, for a POSIX shell. */
-export function curl({ url, headers, body }) {
+/** The same request, signed anew, for a POSIX shell. */
+export function curl({ url, anew, body }) {
+  const headers = anew();
   const options = Object.entries(headers).map((header) => `-H ${quoted(header.join(": "))}`);
   const command = ["curl -sS", quoted(url.href), ...options].join(" ");
   if (isText(headers["content-type"])) return `${command} --data-binary ${quoted(fromUtf8(body))}`;

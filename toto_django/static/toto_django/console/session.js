@@ -3,7 +3,7 @@ import { isObject } from "./values.js";
 const LOGOUT = "account.logout";
 const LOGGED_OUT = [1004, 1007];
 
-/** Keeps {session_id, expires, user_id, key?}, or null, as long as the tab lives. */
+/** Keeps {session_id, expires, user_id, key?, signing?}, or null, as long as the tab lives. */
 export class SessionStore {
   #key;
   #listener;
@@ -39,14 +39,24 @@ export class SessionStore {
   }
 }
 
-/** The session of an answer, with the key that it, a login or the request has for it; null without one. */
-export function sessionOf(answer, outcomes, sent) {
+/**
+ * The session of an answer, with the key that it, a login or the request has for it; null without one. `signing` is
+ * "v2" where `hmac`, the answer's signature, says so: a session has its scheme for life.
+ */
+export function sessionOf(answer, outcomes, sent, hmac) {
   if (!isObject(answer?.session)) return null;
   const { session_id, expires, user_id } = answer.session;
   const login = outcomes.find(({ result }) => isLogin(result, answer.session));
-  const known = sent?.session_id === session_id ? sent.key : undefined;
-  const key = known ?? answer.session.key ?? login?.result.key ?? sent?.key;
-  return { session_id, expires, user_id: user_id ?? "", ...(key === undefined ? {} : { key }) };
+  const known = sent?.session_id === session_id ? sent : null;
+  const key = known?.key ?? answer.session.key ?? login?.result.key ?? sent?.key;
+  const signing = hmac.startsWith("v2:") ? "v2" : known?.signing;
+  return {
+    session_id,
+    expires,
+    user_id: user_id ?? "",
+    ...(key === undefined ? {} : { key }),
+    ...(signing === undefined ? {} : { signing }),
+  };
 }
 
 /** What the calls came to, each {id, method, result?, error?}, in the order in which they ran. */

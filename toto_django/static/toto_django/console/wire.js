@@ -1,18 +1,17 @@
 import { formatOf } from "./formats.js";
 import { secretsOf } from "./secrets.js";
 import { outcomesOf, sessionOf } from "./session.js";
-import { answerSignature, requestSignature } from "./signing.js";
 
 /** The service: calls become exchanges, which hold all that went over the wire. */
 export class Wire {
   #path;
-  #scheme;
+  #signer;
   #namesByURL;
   #sessions;
 
-  constructor({ path, scheme, namesByURL }, sessions) {
+  constructor({ path, signer, namesByURL }, sessions) {
     this.#path = path;
-    this.#scheme = scheme;
+    this.#signer = signer;
     this.#namesByURL = namesByURL;
     this.#sessions = sessions;
   }
@@ -36,22 +35,35 @@ export class Wire {
     const byURL = this.#namesByURL && content.method !== undefined;
     const uri = this.#path + (byURL ? encodeURIComponent(content.method) : "");
     const body = format.encode(byURL ? { parameters: content.parameters } : content);
-    const signature = requestSignature(this.#scheme, session, uri, body);
+    const sign = () => this.#signer.request(session, { method: "POST", uri, body });
     const headers = { "content-type": format.type };
     if (session) headers["x-toto-session-id"] = session.session_id;
-    if (signature) headers["x-toto-hmac"] = signature.hmac;
-    return { url: new URL(uri, location.href), uri, headers, body, signature, session };
+    const signature = sign();
+    const signedBy = (signature) => (signature ? { ...headers, "x-toto-hmac": signature.hmac } : headers);
+    return {
+      url: new URL(uri, location.href),
+      uri,
+      headers: signedBy(signature),
+      /** Those with which the request can be made once more: under v2 each signature counts once. */
+      anew: () => signedBy(sign()),
+      body,
+      signature,
+      session,
+    };
   }
 
   /** What the answer says: its value, or why it has none. */
   #read({ content, request, response }) {
     const { value, problem } = response.problem ? response : decoded(response);
     const outcomes = outcomesOf(content, value);
-    const given = sessionOf(value, outcomes, request.session);
     const hmac = response.headers?.get("x-toto-hmac") ?? "";
-    const signature = answerSignature(this.#scheme, given, hmac, response.body);
+    const given = sessionOf(value, outcomes, request.session, hmac);
+    const signed = { given: hmac, sent: request.headers["x-toto-hmac"], body: response.body };
+    const signature = this.#signer.answer(given, signed);
     if (signature?.isRight !== false) this.#sessions.follow(request.session, given, outcomes);
-    return { value, problem, outcomes, signature, secrets: secretsOf(content, request.session, value) };
+    const clock = outcomes.map(({ error }) => this.#signer.heedClock(error)).find(Boolean) ?? "";
+    const secrets = secretsOf(content, request.session, value);
+    return { value, problem, outcomes, signature, clock, secrets };
   }
 }
 

@@ -2,7 +2,7 @@ import { Toto } from "../toto_django/toto.js";
 
 const find = (id) => document.getElementById(id);
 const [account, conversation, messages, say] = ["account", "conversation", "messages", "say"].map(find);
-const toto = new Toto(document.body.dataset.service, { storage: localStorage });
+const toto = new Toto(document.body.dataset.service, { signing: "v2", storage: localStorage });
 const polls = new URLSearchParams(location.search).has("polls");
 
 /** Who is logged in, the id of the last message that is shown, and what ends the news. */
