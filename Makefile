@@ -8,7 +8,7 @@ PORT ?= 8000
 
 bin := $(VENV)/bin
 
-.PHONY: demo test lint bench clean
+.PHONY: demo test lint bench soak clean
 
 demo: $(VENV)/.demo  ## the example project on http://127.0.0.1:8000
 	$(bin)/python manage.py migrate
@@ -25,6 +25,9 @@ lint: $(VENV)/.dev
 
 bench: $(VENV)/bench/.installed  ## needs wrk; what is missing is left out; ARGS=--quick for a short run
 	$(VENV)/bench/bin/python -m benchmarks.run $(ARGS)
+
+soak: $(VENV)/.dev  ## 20 minutes of mixed load, and what it leaves behind; ARGS="--minutes 2" for a short run
+	$(bin)/python -m benchmarks.soak $(ARGS)
 
 clean:
 	rm -rf $(VENV) .tox build dist *.egg-info .coverage .coverage.* htmlcov

@@ -56,7 +56,7 @@ def vanishing(count: int) -> list[Row]:
     def waiting(*events: str) -> Crowd:
         return Crowd(server.port, [posted("/", "rt.wait", {"event": event}) for event in events])
 
-    with Server(options=QUIET) as server:
+    with Server({"MAX_ADDRESS_WAITERS": 2 * count}, options=QUIET) as server:
         until_handlers(server, 0)
         crowd = waiting("warm")  # Pools and modules are there afterwards.
         until_handlers(server, 1)

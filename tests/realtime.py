@@ -12,6 +12,8 @@ from http.client import HTTPConnection, HTTPResponse
 from pathlib import Path
 from typing import Any, TypeVar
 
+from tests.closing import Closing
+
 ROOT = Path(__file__).resolve().parent.parent
 PATIENCE = 15.0
 """Seconds after which something that does not happen is an error."""
@@ -59,7 +61,7 @@ class Waiting:
         self.connection.close()
 
 
-class Server:
+class Server(Closing):
     """One uvicorn process with the methods ``rt.*``."""
 
     def __init__(
@@ -134,9 +136,3 @@ class Server:
             raise
         finally:
             self.log.close()
-
-    def __enter__(self) -> "Server":
-        return self
-
-    def __exit__(self, *error: Any) -> None:
-        self.close()

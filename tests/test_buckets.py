@@ -14,10 +14,11 @@ from hypothesis import given
 from hypothesis import settings as examples
 from hypothesis import strategies as st
 
+from tests.realtime import until
 from tests.servers.base import needs
 from tests.servers.memcached import MemcachedServer
 from tests.servers.redis import RedisServer
-from toto_django.buckets import Buckets, base, current_buckets
+from toto_django.buckets import Buckets, base, current_buckets, local, nonce_buckets
 from toto_django.exceptions import Unavailable
 from toto_django.rates import SECOND, charge, parsed_rate
 
@@ -80,6 +81,7 @@ def buckets(request: pytest.FixtureRequest, settings: Any, tmp_path: Any) -> Ite
     if request.param == "database":
         call_command("createcachetable")
     caches["throttles"].clear()
+    local._claims.clear()
     yield current_buckets()
     caches["throttles"].clear()
     if request.param == "database":
@@ -154,6 +156,60 @@ def test_fifty_at_once_take_five(buckets: Buckets, clock: list[int]) -> None:
     with ThreadPoolExecutor(50) as pool:
         waits = list(pool.map(charged, range(50)))
     assert sorted(waits) == [0] * 5 + [12 * SECOND] * 45
+
+
+def test_claim_is_given_once(buckets: Buckets) -> None:
+    async def claimed() -> bool:
+        return await buckets.aclaim("a nonce", 100)
+
+    assert buckets.claim("a nonce", 100)
+    assert not buckets.claim("a nonce", 100)
+    assert not async_to_sync(claimed)()
+    assert buckets.claim("another nonce", 100)
+
+
+def test_claim_is_given_once_on_an_event_loop_too(buckets: Buckets) -> None:
+    async def claimed() -> list[bool]:
+        return [await buckets.aclaim("a nonce of the loop", 100) for _ in range(3)]
+
+    assert async_to_sync(claimed)() == [True, False, False]
+    assert not buckets.claim("a nonce of the loop", 100)
+
+
+def test_of_fifty_claims_at_once_one_is_given(buckets: Buckets) -> None:
+    barrier = threading.Barrier(50)
+
+    def claimed(number: int) -> bool:
+        try:
+            barrier.wait(30)
+            return buckets.claim("one nonce", 100)
+        finally:
+            connections.close_all()
+            caches.close_all()
+
+    with ThreadPoolExecutor(50) as pool:
+        assert sorted(pool.map(claimed, range(50))) == [False] * 49 + [True]
+
+
+def test_claim_lasts_for_its_time_and_a_margin(buckets: Buckets, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(base, "MARGIN", 0)
+    assert buckets.claim("a short one", 1)
+    assert not buckets.claim("a short one", 1)
+    until(lambda: buckets.claim("a short one", 1))
+
+
+def test_claims_of_a_process_are_bounded(settings: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    settings.CACHES = {**settings.CACHES, "default": LOCAL}
+    monkeypatch.setattr(local, "_claims", {})
+    monkeypatch.setattr(local, "MOST_CLAIMS", 3)
+    buckets = nonce_buckets()
+    assert [buckets.claim(name, 100) for name in "abc"] == [True] * 3
+    with pytest.raises(Unavailable):
+        buckets.claim("d", 100)
+    assert not buckets.claim("a", 100)
+    monkeypatch.setattr(local.time, "monotonic", lambda: 1e12)
+    assert buckets.claim("d", 100)
+    assert len(local._claims) == 1
 
 
 def test_kind_says_whether_processes_count_together(buckets: Buckets, request: Any) -> None:
@@ -232,7 +288,15 @@ def down(request: pytest.FixtureRequest, settings: Any, db: None) -> Buckets:
 def test_cache_that_is_down_refuses(down: Buckets, caplog: pytest.LogCaptureFixture) -> None:
     with pytest.raises(Unavailable):
         down.charge("anna", RATE)
-    assert "the cache 'throttles', which counts calls, does not answer" in caplog.text
+    assert "the cache 'throttles' does not answer" in caplog.text
+
+
+def test_cache_that_is_down_gives_no_claim(down: Buckets, settings: Any) -> None:
+    settings.TOTO = {**settings.TOTO, "THROTTLE_FAIL_OPEN": True}
+    with pytest.raises(Unavailable):
+        down.claim("a nonce", 100)
+    with pytest.raises(Unavailable):
+        async_to_sync(down.aclaim)("a nonce", 100)
 
 
 def test_cache_that_is_down_lets_pass_where_the_setting_says_so(down: Buckets, settings: Any) -> None:

@@ -31,7 +31,6 @@ MEMORY = {"default": {"BACKEND": "toto_django.stores.memory.MemoryStore"}}
 DATABASE = "toto_django.stores.database.DatabaseStore"
 SIGNED = "toto_django.stores.signed.SignedStore"
 SQLITE = "django.db.backends.sqlite3"
-SIGNED_SESSIONS = {"default": {"BACKEND": DATABASE}, "signed": {"BACKEND": SIGNED}}
 ROOT = Path(__file__).resolve().parent.parent
 
 NOT_NUMBERS: list[Any] = ["1", None, True, [], float("nan"), float("inf")]
@@ -47,6 +46,14 @@ BAD_VALUES: dict[str, list[Any]] = {
     "MAX_DEPTH": [*NOT_NUMBERS, 0, -1, 1.5],
     "MAX_PROPERTIES": [*NOT_NUMBERS, 0, -1, 1.5],
     "MAX_STATE": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MAX_HEADERS": [*NOT_NUMBERS, 0, -1, 1.5],
+    "BODY_TIMEOUT": [*NOT_NUMBERS, 0, -1],
+    "MAX_SESSION_WAITERS": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MAX_ADDRESS_WAITERS": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MAX_SESSION_SOCKETS": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MAX_ADDRESS_SOCKETS": [*NOT_NUMBERS, 0, -1, 1.5],
+    "SOCKET_QUEUE": [*NOT_NUMBERS, 0, -1, 1.5],
+    "SLOW_CALL": ["1", True, [], float("nan"), float("inf"), 0, -1],
     "THREADS": [*NOT_NUMBERS, 0, -1, 1.5],
     "MIDDLEWARE": ["a", [1], [""], True],
     "DESCRIPTION": ["", 5, [], True],
@@ -74,13 +81,17 @@ BAD_VALUES: dict[str, list[Any]] = {
     "SESSION_RENEW": [*NOT_NUMBERS, -1],
     "ANON_SESSION_RENEW": [*NOT_NUMBERS, -1],
     "SESSION_RENEW_INTERVAL": ["1", True, [], float("nan"), float("inf"), -1],
-    "HMAC": ["", "sha1", True, []],
+    "HMAC": ["", "sha1", "V2", True, []],
+    "HMAC_UPGRADE": [None, 1, "v2"],
+    "HMAC_WINDOW": [*NOT_NUMBERS, 0, -1],
+    "NONCE_CACHE": [None, "", 5],
     "HMAC_REQUIRED": [None, 1, "no"],
     "HMAC_LEGACY_BYTES": [None, 1, "no"],
     "HMAC_VERIFY": [5, "", []],
     "HMAC_SIGN": [5, "", []],
     "USE_COOKIES": [None, 1, "no"],
     "SECURE_COOKIES": [None, 1, "no"],
+    "COOKIE_GUARD": [None, 1, "no"],
     "COOKIE_DOMAIN": ["", 5],
     "ALLOW_ORIGIN": [None, "", 5, [5], [None]],
     "THROTTLES": [None, [], {"a": 5}, {"": "5/min"}, {"a": "5"}, {"a": "0/s"}, {"a": "5/week"}],
@@ -102,7 +113,9 @@ GOOD_VALUES: dict[str, list[Any]] = {
     "STORES": [MEMORY, {"default": {"BACKEND": DATABASE, "OPTIONS": {}}, "other": MEMORY["default"]}],
     "SESSION_RENEW": [0, 0.5],
     "SESSION_RENEW_INTERVAL": [None, 0, 60],
-    "HMAC": [None, "session_key"],
+    "HMAC": [None, "session_key", "v2"],
+    "HMAC_WINDOW": [0.5, 3600],
+    "SLOW_CALL": [None, 0.5, 60],
     "HMAC_VERIFY": [None, "tests.service.signing.verify", print],
     "HMAC_SIGN": [None, "tests.service.signing.sign", print],
     "COOKIE_DOMAIN": [None, "example.test"],
@@ -238,12 +251,6 @@ class SessionsOnly(MemoryStore):
     """Cannot be TOTO["ACCOUNTS"]."""
 
     keeps_accounts = False
-
-
-class NeverRevoking(MemoryStore):
-    """Its sessions live until their time is up."""
-
-    supports_revocation = False
 
 
 class ComplainingStore(MemoryStore):
@@ -556,61 +563,8 @@ def test_problem_of_the_registry_is_an_error(problems: list[Problem], kind: str,
 def test_place_of_the_middleware(settings: Any, middleware: list[str], expected: set[str]) -> None:
     settings.MIDDLEWARE = middleware
     assert found() == expected
-    assert checks.MIDDLEWARE == MIDDLEWARE
     assert TotoMiddleware.sync_capable
     assert TotoMiddleware.async_capable
-
-
-# Deployment
-
-SAFE = {"HMAC": "user_id", "EXPOSE_ERRORS": False}
-
-
-@pytest.mark.parametrize(
-    ("keys", "django", "check_id"),
-    [
-        ({}, {"SECURE_SSL_REDIRECT": False}, "W011"),
-        ({"HMAC_REQUIRED": False}, {}, "W012"),
-        ({"STATE_SERIALIZER": "pickle"}, {}, "W013"),
-        ({"EXPOSE_ERRORS": True}, {}, "W014"),
-        ({"EXPOSE_ERRORS": None}, {"DEBUG": True}, "W014"),
-        ({"USE_COOKIES": True}, {}, "W015"),
-        ({"STORES": MEMORY}, {}, "W016"),
-        ({"STORES": {"default": {"BACKEND": f"{__name__}.NeverRevoking"}}}, {}, "W035"),
-        ({"STORES": SIGNED_SESSIONS, "SESSIONS": "signed"}, {}, "W035"),
-    ],
-)
-def test_risk_of_a_deployment_is_a_warning(
-    toto: Toto, settings: Any, keys: dict[str, Any], django: dict[str, Any], check_id: str
-) -> None:
-    settings.SECURE_SSL_REDIRECT = True
-    toto(**SAFE)
-    assert deployment() == set(), "silent without the risk"
-    for name, value in django.items():
-        setattr(settings, name, value)
-    toto(**{**SAFE, **keys})
-    assert deployment() == {check_id}
-
-
-def deployment() -> set[str]:
-    """The app's part of ``manage.py check --deploy``."""
-    messages = run_checks(tags=["security"], include_deployment_checks=True)
-    return ids([message for message in messages if str(message.id).startswith("toto_django.")])
-
-
-@pytest.mark.parametrize("keys", [{"HMAC": None}, {"HMAC": "session_key"}])
-def test_user_ids_as_keys_are_the_only_risk_without_https(
-    toto: Toto, settings: Any, keys: dict[str, Any]
-) -> None:
-    settings.SECURE_SSL_REDIRECT = False
-    toto(**{**SAFE, **keys})
-    assert deployment() == set()
-
-
-def test_cookies_for_named_origins_are_silent(toto: Toto, settings: Any) -> None:
-    settings.SECURE_SSL_REDIRECT = True
-    toto(**SAFE, USE_COOKIES=True, ALLOW_ORIGIN=["https://a.test"])
-    assert deployment() == set()
 
 
 def test_parameters_whose_types_are_unknown_are_an_error(register: Any) -> None:
@@ -631,6 +585,26 @@ def test_cache_of_the_throttles_that_cannot_be_made_is_an_error(
     toto(THROTTLE_CACHE=cache)
     assert found() == {"E008"}
     assert checks.check_throttle_deployment(None) == []
+
+
+@pytest.mark.parametrize("cache", ["missing", "broken"])
+@pytest.mark.parametrize("keys", [{"HMAC": "v2"}, {"HMAC": "user_id", "HMAC_UPGRADE": True}], ids=repr)
+def test_cache_of_the_nonces_that_cannot_be_made_is_an_error(
+    toto: Toto, settings: Any, keys: dict[str, Any], cache: str
+) -> None:
+    settings.CACHES = {**settings.CACHES, "broken": {"BACKEND": "no.such.Cache"}}
+    toto(**keys, NONCE_CACHE=cache)
+    assert found() == {"E009"}
+
+
+@pytest.mark.parametrize(
+    "keys",
+    [{"HMAC": "session_key"}, {"HMAC": None, "HMAC_UPGRADE": True}, {"HMAC": "v2", "HMAC_VERIFY": print}],
+    ids=["without v2", "without signatures", "with a hook"],
+)
+def test_cache_of_the_nonces_does_not_matter_where_there_are_none(toto: Toto, keys: dict[str, Any]) -> None:
+    toto(**keys, NONCE_CACHE="missing")
+    assert found() == set()
 
 
 def test_throttle_by_a_name_without_a_rate_is_an_error(toto: Toto, register: Any) -> None:
@@ -682,9 +656,9 @@ def test_cache_that_counts_wrongly_is_a_warning_at_deployment(
 
 
 def test_every_id_in_the_source_is_provoked_here() -> None:
-    package = Path(checks.__file__).parent
-    source = "".join(path.read_text() for path in (package / "checks.py", *package.glob("stores/*.py")))
-    here = Path(__file__).read_text() + Path(__file__).with_name("test_real_time_checks.py").read_text()
+    folder = Path(checks.__file__).parent
+    source = "".join(path.read_text() for path in (*folder.glob("*.py"), *folder.parent.glob("stores/*.py")))
+    here = "".join(path.read_text() for path in Path(__file__).parent.glob("test_*checks.py"))
     used = set(re.findall(r'"toto_django\.([EW]\d{3})"', source))
     assert used == {one for one in used if f'"{one}"' in here}
 

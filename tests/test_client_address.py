@@ -8,9 +8,8 @@ from django.test import RequestFactory
 from hypothesis import given
 from hypothesis import strategies as st
 
-from toto_django.http import client_address
+from toto_django.addresses import address_of, client_address
 from toto_django.requests import CallRequest
-from toto_django.throttling import address_of
 
 FORMS = ("wsgi", "asgi", "call", "scope")
 

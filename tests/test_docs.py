@@ -18,6 +18,7 @@ ERRORS_PAGE = DOCS / "reference-errors.md"
 
 LINK = re.compile(r"!?\[[^\]]*\]\(([^)\s]+)[^)]*\)")
 CODE = re.compile(r"`([^`\n]+)`")
+NAMED_TEST = re.compile(r"`(tests/[\w/]+\.py)::(\w+)`")
 CHECK_ID = re.compile(r"[\"'](?:toto_django\.)?([CEIW]\d{3})[\"']")
 
 each_page = pytest.mark.parametrize("page", PAGES, ids=lambda page: page.relative_to(ROOT).as_posix())
@@ -55,6 +56,12 @@ def test_relative_links_lead_somewhere(page: Path) -> None:
         target = page.parent / path if path else page
         assert target.exists(), link
         assert not fragment or target.suffix != ".md" or fragment in anchors(target), link
+
+
+@each_page
+def test_tests_that_pages_name_are_there(page: Path) -> None:
+    for file, name in NAMED_TEST.findall(page.read_text()):
+        assert re.search(rf"^def {name}\(", (ROOT / file).read_text(), re.M), f"{file}::{name}"
 
 
 @each_page

@@ -309,7 +309,7 @@ call_command("spectacular", "--validate", "--fail-on-warn", "--format", "openapi
 """
 
 
-@pytest.mark.parametrize("hmac", ["user_id", None])
+@pytest.mark.parametrize("hmac", ["user_id", "v2", None])
 def test_schema_of_drf_spectacular_is_valid_and_has_the_headers(hmac: str | None, tmp_path: Path) -> None:
     environment = {**os.environ, "DJANGO_SETTINGS_MODULE": "tests.service.settings"}
     environment["TOTO_TEST_TOTO"] = json.dumps({"HMAC": hmac})
@@ -328,6 +328,9 @@ def test_schema_of_drf_spectacular_is_valid_and_has_the_headers(hmac: str | None
     schemes = schema["components"]["securitySchemes"]
     named = {name: scheme["name"] for name, scheme in schemes.items()}
     assert named == {**headers, "totoCookie": "toto-session-id"}
+    if hmac is not None:
+        hashed = "HMAC-SHA256" if hmac == "v2" else "HMAC-SHA1"
+        assert hashed in schemes["totoSignature"]["description"]
     needed: dict[str, list[str]] = {name: [] for name in headers}
     assert schema["paths"]["/private"]["post"]["security"] == [needed]
     assert schema["paths"]["/browsed"]["post"]["security"] == [{"totoCookie": []}, needed]

@@ -157,23 +157,23 @@ class TestCookies:
         self, service: Service, toto: Toto
     ) -> None:
         toto(USE_COOKIES=True)
-        assert set_cookie(service.send("GET", "/echo")) is None
-        assert set_cookie(service.send("GET", "/auth.anon")) is not None
-        assert set_cookie(service.send("GET", "/echo")) is None
-        assert set_cookie(service.send("GET", "/auth.optional")) is not None
-        assert set_cookie(service.send("GET", "/auth.required")) is not None, "on errors too"
+        assert set_cookie(service.post({}, "/echo")) is None
+        assert set_cookie(service.post({}, "/auth.anon")) is not None
+        assert set_cookie(service.post({}, "/echo")) is None
+        assert set_cookie(service.post({}, "/auth.optional")) is not None
+        assert set_cookie(service.post({}, "/auth.required")) is not None, "on errors too"
 
     def test_header_wins_over_the_cookie_even_when_bogus(self, service: Service, toto: Toto) -> None:
         toto(USE_COOKIES=True)
         log_in(service)
-        answer = service.send("GET", "/auth.required", x_toto_session_id="bogus").json()
+        answer = service.post({}, "/auth.required", x_toto_session_id="bogus").json()
         assert answer["error"]["code"] == 1004
 
     def test_cookies_are_ignored_when_off(self, service: Service, toto: Toto) -> None:
         toto(USE_COOKIES=True)
         log_in(service)
         toto(USE_COOKIES=False)
-        response = service.send("GET", "/auth.required")
+        response = service.post({}, "/auth.required")
         assert response.json()["error"]["code"] == 1004
         assert set_cookie(response) is None
 
@@ -181,7 +181,7 @@ class TestCookies:
 def test_cookie_mode_works_signed(service: Service, toto: Toto) -> None:
     toto(USE_COOKIES=True)
     log_in(service)
-    response = service.send("GET", "/auth.required", x_toto_hmac=signature("anna", b""))
+    response = service.post({}, "/auth.required", x_toto_hmac=signature("anna", b"{}"))
     assert response.json()["result"]["user_id"] == "anna"
     assert response.headers["x-toto-hmac"] == signature("anna", response.content)
 

@@ -14,6 +14,7 @@ import asyncio
 import pytest
 from asgiref.sync import async_to_sync
 
+from toto_django.accounts import require_v2
 from toto_django.test import assert_toto_error
 
 
@@ -42,9 +43,14 @@ def test_asynchronous_client(async_toto_client, toto_account):
     assert async_to_sync(use)() == "ada"
 
 
-@pytest.fixture(params=["user_id", "session_key", None])
+@pytest.fixture(params=["user_id", "session_key", "v2", None])
 def scheme(settings, request):
     settings.TOTO = {**settings.TOTO, "HMAC": request.param}
+
+
+@pytest.fixture
+def upgrading(settings):
+    settings.TOTO = {**settings.TOTO, "HMAC": "user_id", "HMAC_UPGRADE": True}
 
 
 def test_live_client(scheme, toto_live_client, toto_account):
@@ -53,6 +59,15 @@ def test_live_client(scheme, toto_live_client, toto_account):
     assert toto_live_client.url.endswith("/service/")
     with assert_toto_error(2001):
         toto_live_client.call("notes.delete", {"id": 0})
+
+
+@pytest.mark.parametrize("is_required", [True, False])
+def test_live_client_during_an_upgrade(upgrading, toto_live_client, toto_account, is_required):
+    ada = toto_account("ada")
+    require_v2("ada", is_required)
+    toto_live_client.login("ada", ada.password)
+    assert toto_live_client.session.key is not None
+    assert toto_live_client.methods.notes.list() == []
 """
 WITHOUT_DJANGO = """
 import sys
@@ -111,7 +126,7 @@ def test_fixtures_in_a_project(tmp_path: Path) -> None:
         DJANGO_SETTINGS_MODULE="project_settings",
         PYTHONPATH=f"{ROOT}{os.pathsep}{tmp_path}",
     )
-    assert "6 passed" in output
+    assert "9 passed" in output
 
 
 def test_pytest_without_pytest_django_runs_and_skips(tmp_path: Path) -> None:

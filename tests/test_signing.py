@@ -2,12 +2,13 @@
 
 import hashlib
 from collections.abc import Callable
-from typing import Any
+from typing import Any, NamedTuple
 
 import pytest
 
 from tests.calls import Login, Service, envelope, error_of, signature, signed
-from toto_django.signing import SCHEMES, SignedRequest, current_scheme, derived_keys, low_bytes, sign
+from toto_django.signing import SCHEMES, SignedRequest, current_scheme, sign
+from toto_django.signing.toto import low_bytes
 
 USER_ID, SESSION_KEY = SCHEMES["user_id"], SCHEMES["session_key"]
 OLD_SECRET = "an older secret"
@@ -17,8 +18,17 @@ OTHERS_SIGNATURE = signature("bertha", b"")
 Toto = Callable[..., None]
 
 
+class Named(NamedTuple):
+    """A session, as schemes see it."""
+
+    session_id: str = SESSION_ID
+    permanent_id: str = SESSION_ID
+    user_id: str = "anna"
+
+
 def key_of(request: SignedRequest, given: str, scheme: Any = USER_ID, user_id: str = "anna") -> str | None:
-    return scheme.matching_key(SESSION_ID, user_id, request, given)
+    proof = scheme.proof(Named(user_id=user_id), request, given)
+    return None if proof is None else proof.key
 
 
 # Vectors
@@ -60,13 +70,13 @@ def test_there_is_no_legacy_reading_of_ascii_and_of_binary_bodies(body: bytes) -
 
 def test_session_keys_are_derived_from_the_secret_and_its_fallbacks(settings: Any) -> None:
     settings.SECRET_KEY_FALLBACKS = [OLD_SECRET]
-    assert list(derived_keys(SESSION_ID)) == ["fEeMjRx37Cm5Mvy0qf9nuQ", "IsI4f9XTRhdTSAMsQiX5Cw"]
+    assert list(SESSION_KEY.keys(Named())) == ["fEeMjRx37Cm5Mvy0qf9nuQ", "IsI4f9XTRhdTSAMsQiX5Cw"]
 
 
 def test_secret_keys_may_be_bytes(settings: Any) -> None:
-    text = list(derived_keys(SESSION_ID))
+    text = list(SESSION_KEY.keys(Named()))
     settings.SECRET_KEY = settings.SECRET_KEY.encode()
-    assert list(derived_keys(SESSION_ID)) == text
+    assert list(SESSION_KEY.keys(Named())) == text
 
 
 # Schemes
@@ -81,7 +91,7 @@ def test_user_id_scheme_covers_the_body_alone() -> None:
 
 
 def test_session_key_scheme_covers_method_uri_and_body() -> None:
-    key = next(derived_keys(SESSION_ID))
+    key = next(SESSION_KEY.keys(Named()))
     given = signature(key, b"POST/echo?a=1body")
     assert key_of(SignedRequest("POST", ("/echo?a=1",), b"body"), given, SESSION_KEY) == key
     assert key_of(SignedRequest("POST", ("/x", "/echo?a=1"), b"body"), given, SESSION_KEY) == key
@@ -94,7 +104,7 @@ def test_session_key_scheme_covers_method_uri_and_body() -> None:
 
 
 def test_key_of_an_older_secret_is_found(settings: Any) -> None:
-    old_key = next(derived_keys(SESSION_ID))
+    old_key = next(SESSION_KEY.keys(Named()))
     settings.SECRET_KEY, settings.SECRET_KEY_FALLBACKS = "a new secret", [settings.SECRET_KEY]
     request = SignedRequest("GET", ("/",), b"")
     assert key_of(request, signature(old_key, b"GET/"), SESSION_KEY) == old_key
@@ -106,7 +116,8 @@ def test_whatever_the_header_holds_is_only_wrong(given: str) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "scheme"), [("user_id", USER_ID), ("session_key", SESSION_KEY), (None, None)]
+    ("name", "scheme"),
+    [("user_id", USER_ID), ("session_key", SESSION_KEY), ("v2", SCHEMES["v2"]), (None, None)],
 )
 def test_setting_names_the_scheme(name: str | None, scheme: Any, toto: Toto) -> None:
     toto(HMAC=name)

@@ -1,20 +1,25 @@
 """The database store."""
 
 import json
+import threading
 import time
 from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
 from contextlib import contextmanager
 from typing import Any
 
 import pytest
 from asgiref.sync import async_to_sync
 from django.apps import apps
-from django.db import InterfaceError, OperationalError, connection
+from django.db import InterfaceError, OperationalError, connection, connections, transaction
 from django.test import AsyncClient, Client
 
+from tests.calls import PASSWORD
+from tests.realtime import PATIENCE
 from tests.store_contract import StoreContract
 from toto_django import accounts, sessions
-from toto_django.exceptions import Unavailable
+from toto_django.exceptions import Unavailable, UserNotFound
+from toto_django.models import Session
 from toto_django.signing import sign
 from toto_django.stores import AccountRecord, SessionRecord
 from toto_django.stores.database import DatabaseStore
@@ -138,6 +143,7 @@ CALLS: list[tuple[Any, ...]] = [
     ("adopt_sessions", [RECORD]),
     ("create_account", "ann", "hash", {}),
     ("get_account", "ann"),
+    ("get_settled_account", "ann"),
     ("get_user", "ann"),
     ("set_password", "ann", "hash"),
     ("change_properties", "ann", {"a": 1}, []),
@@ -190,3 +196,35 @@ def test_failing_database_answers_1104_and_not_unknown_user(client: Client, meth
     with failing(OperationalError("gone away")):
         answer = client.post("/", body, content_type="application/json")
     assert answer.json()["error"]["code"] == 1104
+
+
+@pytest.mark.django_db(transaction=True)
+def test_login_during_a_change_of_the_password_has_no_session_afterwards(settings: Any) -> None:
+    if connection.vendor == "sqlite":
+        pytest.skip("the tests' SQLite is in memory, for one connection")
+    accounts.create_account("anna", PASSWORD)
+    asked, changed = threading.Event(), threading.Event()
+
+    def login() -> Any:
+        try:
+            account = accounts.verified_account("anna", PASSWORD)
+            asked.set()
+            assert changed.wait(PATIENCE)
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr(sessions, "verified_account", lambda *arguments: account)
+                return sessions.login("anna", PASSWORD)
+        except UserNotFound as error:
+            return error
+        finally:
+            connections.close_all()
+
+    with ThreadPoolExecutor(1) as pool:
+        pending = pool.submit(login)
+        assert asked.wait(PATIENCE)
+        with transaction.atomic():
+            accounts.set_password("anna", "another long one")
+            changed.set()
+            with pytest.raises(TimeoutError):
+                pending.result(0.5)
+        assert isinstance(pending.result(PATIENCE), UserNotFound)
+    assert Session.objects.count() == 0

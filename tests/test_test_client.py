@@ -10,9 +10,17 @@ from asgiref.sync import async_to_sync
 from tests.calls import PASSWORD
 from tests.python_client.blocking import Blocking
 from toto_django import exceptions
-from toto_django.invocation import authenticated
+from toto_django.accounts import require_v2
+from toto_django.invocation import anonymous_session, authenticated
 from toto_django.registry import registry
-from toto_django.remote.errors import InvalidMethod, InvalidResponseHMAC, NotAuthorized, UserNotFound
+from toto_django.remote.errors import (
+    InvalidHMAC,
+    InvalidMethod,
+    InvalidResponseHMAC,
+    NotAuthorized,
+    UserNotFound,
+)
+from toto_django.signing import sign
 from toto_django.test import AsyncTotoClient, TotoClient, assert_toto_error, registered
 
 Toto = Callable[..., None]
@@ -63,7 +71,7 @@ def whoami() -> Iterator[None]:
 
 @pytest.mark.usefixtures("whoami")
 @pytest.mark.parametrize("codec", ["json", "bson", "msgpack"])
-@pytest.mark.parametrize("scheme", ["user_id", "session_key", None])
+@pytest.mark.parametrize("scheme", ["user_id", "session_key", "v2", None])
 def test_calls_are_signed_as_the_settings_say(
     make: Callable[..., Any], toto: Toto, scheme: str | None, codec: str
 ) -> None:
@@ -80,7 +88,7 @@ def test_calls_are_signed_as_the_settings_say(
 
 
 @pytest.mark.usefixtures("whoami")
-@pytest.mark.parametrize("scheme", ["user_id", "session_key", None])
+@pytest.mark.parametrize("scheme", ["user_id", "session_key", "v2", None])
 def test_logins_need_passwords_unless_forced(client: Any, toto: Toto, scheme: str | None) -> None:
     toto(HMAC=scheme)
     client.create("anna", PASSWORD)
@@ -93,6 +101,88 @@ def test_logins_need_passwords_unless_forced(client: Any, toto: Toto, scheme: st
     assert client.call("test.whoami") == "anna"
     with pytest.raises(exceptions.UserNotFound):
         client.force_login("nobody")
+
+
+BACKENDS = ["database.DatabaseStore", "signed.SignedStore"]
+
+
+@pytest.fixture(params=BACKENDS)
+def upgrading(request: pytest.FixtureRequest, toto: Toto) -> Toto:
+    """Sessions of the scheme user_id and of v2 side by side."""
+    stores = {
+        "default": {"BACKEND": "toto_django.stores.database.DatabaseStore"},
+        "sessions": {"BACKEND": f"toto_django.stores.{request.param}"},
+    }
+    toto(HMAC="user_id", HMAC_UPGRADE=True, STORES=stores, SESSIONS="sessions")
+    return toto
+
+
+def is_signed_by_v2(client: Any) -> bool:
+    assert client.call("test.whoami") == client.session.user_id
+    sent, answered = client.raw.request, client.raw.headers["x-toto-hmac"]
+    header = sent.get("HTTP_X_TOTO_HMAC") or dict(sent["headers"])[b"x-toto-hmac"].decode()
+    assert header.startswith("v2:") is answered.startswith("v2:")
+    return bool(answered.startswith("v2:"))
+
+
+@pytest.mark.usefixtures("whoami")
+def test_sessions_are_signed_as_they_began(client: Any, upgrading: Toto) -> None:
+    client.create("anna", PASSWORD)
+    assert not is_signed_by_v2(client)
+    require_v2("anna")
+    client.login("anna", PASSWORD)
+    assert is_signed_by_v2(client)
+    client.session = None
+    client.create("bertha", PASSWORD)
+    assert not is_signed_by_v2(client)
+    kept = client.force_login("anna")
+    assert is_signed_by_v2(client)
+    client.force_login("bertha")
+    assert not is_signed_by_v2(client)
+    client.session = kept
+    upgrading(HMAC_UPGRADE=False)
+    assert is_signed_by_v2(client)
+    client.logout()
+    assert client.session is None
+
+
+@pytest.mark.usefixtures("whoami")
+def test_session_of_v2_takes_no_answer_that_is_signed_otherwise(client: Any, upgrading: Toto) -> None:
+    client.create("anna", PASSWORD)
+    require_v2("anna")
+    upgrading(HMAC_SIGN=lambda session, body: sign(session.user_id, body).decode())
+    client.force_login("anna")
+    with pytest.raises(InvalidResponseHMAC):
+        client.call("test.whoami")
+
+
+@pytest.mark.usefixtures("whoami")
+def test_clients_may_ask_for_v2(make: Callable[..., Any], upgrading: Toto) -> None:
+    client = make(headers={"x-toto-hmac": "v2"})
+    client.create("anna", PASSWORD)
+    assert is_signed_by_v2(client)
+
+
+@pytest.mark.parametrize("is_asked_for", [True, False])
+def test_anonymous_sessions_go_on(make: Callable[..., Any], toto: Toto, is_asked_for: bool) -> None:
+    @anonymous_session
+    def count(handler: Any, parameters: Any) -> Any:
+        handler.session.update(lambda state: state.update(count=state.get("count", 0) + 1))
+        return handler.session["count"]
+
+    toto(HMAC="user_id" if is_asked_for else "v2", HMAC_UPGRADE=is_asked_for)
+    client = make(headers={"x-toto-hmac": "v2"} if is_asked_for else None)
+    with registered("test.count", count):
+        assert [client.call("test.count") for _ in range(3)] == [1, 2, 3]
+    assert client.raw.headers["x-toto-hmac"].startswith("v2:")
+
+
+@pytest.mark.usefixtures("whoami")
+def test_older_sessions_end_where_v2_is_forced(client: Any, toto: Toto) -> None:
+    client.create("anna", PASSWORD)
+    toto(HMAC="v2")
+    with pytest.raises(InvalidHMAC):
+        client.call("test.whoami")
 
 
 @pytest.mark.usefixtures("whoami")

@@ -2,7 +2,6 @@
 
 import dataclasses
 import datetime
-import enum
 from collections.abc import Callable
 from typing import Any
 
@@ -12,6 +11,7 @@ import pydantic
 import pytest
 
 from tests.calls import Service
+from tests.enums import Kind, Level
 from toto_django.codecs import EncodeError, codec_for
 from toto_django.registry import Method
 
@@ -19,14 +19,6 @@ Register = Callable[..., Method]
 
 WHEN = datetime.datetime(2015, 7, 9, 12, 30, tzinfo=datetime.UTC)
 TYPES = ["application/json", "application/msgpack", "application/bson"]
-
-
-class Kind(enum.Enum):
-    note = "note"
-
-
-class Level(enum.IntEnum):
-    low = 1
 
 
 @dataclasses.dataclass(frozen=True, slots=True)

@@ -170,10 +170,9 @@ def test_time_of_the_method(server: Server) -> None:
 
 def test_time_of_all_methods() -> None:
     with Server({"METHOD_TIMEOUT": 0.5}) as server:
-        for method in ("rt.wait", "rt.wait_handler"):
-            assert error_of(server.ask(method, event="never sent")) == (1102, "Timed out")
-        assert error_of(server.ask("rt.never")) == (1102, "Timed out")
-        assert error_of(server.ask("rt.never_short")) == (1102, "Timed out")
+        methods = ("rt.wait", "rt.wait_handler", "rt.never", "rt.never_short")
+        waiting = [server.wait(method, event="never sent") for method in methods]
+        assert [error_of(one.answer()) for one in waiting] == [(1102, "Timed out")] * len(methods)
         assert server.stats()["handlers"] == 0
         assert server.journal() == []
         assert server.call("rt.echo", a=1) == {"a": 1}
@@ -217,22 +216,23 @@ def test_many_waiters_all_get_one_event(server: Server) -> None:
     assert stats["threads"] < 30
 
 
-def test_nothing_is_left_of_many_clients_that_vanish(server: Server) -> None:
-    before = server.stats()
-    waiting = [server.wait("rt.wait", event=f"vanish {number}") for number in range(VANISHING)]
-    server.until_handlers(VANISHING)
-    assert server.stats()["groups"] >= VANISHING
-    for one in waiting:
-        one.leave()
-    server.until_handlers(0)
+def test_nothing_is_left_of_many_clients_that_vanish() -> None:
+    with Server(TOTO_TEST_LINGER="1") as server:
+        before = server.stats()
+        waiting = [server.wait("rt.wait", event=f"vanish {number}") for number in range(VANISHING)]
+        server.until_handlers(VANISHING)
+        assert server.stats()["groups"] >= VANISHING
+        for one in waiting:
+            one.leave()
+        server.until_handlers(0)
 
-    def is_as_before() -> bool:
-        now = server.stats()
-        return now["tasks"] <= before["tasks"] and len(now["files"]) <= len(before["files"]) + 1
+        def is_as_before() -> bool:
+            now = server.stats()
+            return now["tasks"] <= before["tasks"] and len(now["files"]) <= len(before["files"]) + 1
 
-    until(is_as_before)
-    assert server.journal() == ["closed rt.wait"] * VANISHING
-    until(lambda: server.stats()["groups"] == 0, 40)
+        until(is_as_before)
+        assert server.journal() == ["closed rt.wait"] * VANISHING
+        until(lambda: server.stats()["groups"] == 0)
 
 
 @pytest.mark.skipif(connection.vendor != "sqlite", reason="the database's file shows whether it is open")

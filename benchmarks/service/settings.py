@@ -12,6 +12,6 @@ from example_project.settings import INSTALLED_APPS, TOTO
 INSTALLED_APPS = [*INSTALLED_APPS, "benchmarks.service"]
 
 _given = json.loads(os.environ["BENCH_SETTINGS"])
-# The example's browsable API needs cookies; the clients that are measured send headers.
-TOTO = {**TOTO, "USE_COOKIES": False, **_given.pop("TOTO", {})}
+# The example's browsable API needs cookies; the clients that are measured send headers, all from one address.
+TOTO = {**TOTO, "USE_COOKIES": False, "MAX_ADDRESS_WAITERS": 100_000, **_given.pop("TOTO", {})}
 globals().update(_given)

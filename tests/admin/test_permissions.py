@@ -23,7 +23,7 @@ def test_an_account_is_changed_with_permission_only(
     assert not log_of(alice)
 
 
-@pytest.mark.parametrize("action", ["log_out_everywhere", "deactivate", "delete_selected"])
+@pytest.mark.parametrize("action", ["log_out_everywhere", "deactivate", "delete_selected", "require_v2"])
 def test_an_action_takes_permission(
     staff: Client, live: sessions.Session, alice: Account, action: str
 ) -> None:

@@ -1,16 +1,17 @@
 """The console, in Chromium: over a service of the tests' own, in memory, under uvicorn."""
 
 import base64
+import hashlib
+import hmac
 import itertools
 import json
 import os
+import re
 import shutil
-import socket
 import subprocess
-import sys
 import urllib.request
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +21,8 @@ from hypothesis import HealthCheck, given, settings
 
 from tests.browser import test_start_page as start_page
 from tests.browser.console.harm import HARM
-from tests.browser.test_start_page import CHROMIUM, PASSWORD, ROOT, TIMEOUT, expect, wait_for
+from tests.browser.serving import serving
+from tests.browser.test_start_page import CHROMIUM, PASSWORD, TIMEOUT, expect
 from toto_django.codecs import codec_for
 
 browser = start_page.browser
@@ -34,35 +36,18 @@ VIOLATION = """document.addEventListener("securitypolicyviolation", (event) => {
     console.error(`violation: ${event.violatedDirective}`);
 })"""
 ORDER = {"name": "Ada", "count": 3, "size": "large", "streets": [{"name": "Ash"}]}
-FORMATS = ["JSON", "BSON", "MessagePack"]
+CONTENT_TYPES = {"JSON": "application/json", "BSON": "application/bson", "MessagePack": "application/msgpack"}
+FORMATS = list(CONTENT_TYPES)
 
 
-@contextmanager
-def served(folder: Path, toto: dict[str, Any]) -> Iterator[str]:
+def served(folder: Path, toto: dict[str, Any]) -> AbstractContextManager[str]:
     """The address of a process with these settings."""
     environment = {
         **os.environ,
         "DJANGO_SETTINGS_MODULE": "tests.browser.console.settings",
         "TOTO_TEST_TOTO": json.dumps(toto),
     }
-    run = [sys.executable, "-m", "uvicorn", "tests.browser.console.asgi:application", "--lifespan", "off"]
-    with socket.create_server(("127.0.0.1", 0)) as listener, (folder / "server.log").open("wb") as log:
-        descriptor = listener.fileno()
-        process = subprocess.Popen(
-            [*run, "--fd", str(descriptor), "--timeout-graceful-shutdown", "1"],
-            cwd=ROOT,
-            env=environment,
-            pass_fds=[descriptor],
-            stdout=log,
-            stderr=subprocess.STDOUT,
-        )
-        address = f"http://127.0.0.1:{listener.getsockname()[1]}"
-        try:
-            wait_for(f"{address}/console/", process)
-            yield address
-        finally:
-            process.terminate()
-            process.wait(20)
+    return serving("tests.browser.console.asgi:application", folder, environment, "/console/")
 
 
 @pytest.fixture(scope="module")
@@ -79,6 +64,28 @@ def keyed_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     with served(tmp_path_factory.mktemp("keyed"), toto) as address:
         sign_up(address, "application/msgpack")
         yield address
+
+
+@pytest.fixture(scope="module")
+def v2_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("v2"), {"HMAC": "v2"}) as address:
+        sign_up(address)
+        yield address
+
+
+@pytest.fixture(scope="module")
+def upgrading_address(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    with served(tmp_path_factory.mktemp("upgrading"), {"HMAC_UPGRADE": True}) as address:
+        sign_up(address)
+        yield address
+
+
+@pytest.fixture
+def v2(browser: Any, v2_address: str) -> Iterator[Any]:
+    """The console of a service that signs by v2, logged in."""
+    with visited(browser, v2_address) as page:
+        log_in(page)
+        yield page
 
 
 def sign_up(address: str, content_type: str = "application/json") -> None:
@@ -243,14 +250,9 @@ def test_typed_form_is_sent_in_each_format(page: Any, format_name: str) -> None:
         "tags": ["two"],
         "extra": {"deep": [1, None, "x"], "7": 9007199254740993},
     }
-    content_type = {
-        "JSON": "application/json",
-        "BSON": "application/bson",
-        "MessagePack": "application/msgpack",
-    }
     for pre in ("Request line and headers", "Status and headers"):
         expect(page.get_by_role("group", name=pre)).to_contain_text(
-            f"content-type: {content_type[format_name]}"
+            f"content-type: {CONTENT_TYPES[format_name]}"
         )
 
 
@@ -405,7 +407,167 @@ def test_session_keys_and_names_in_urls(browser: Any, keyed_address: str) -> Non
             expect(page.locator(".signature").nth(1)).to_contain_text("Right: ")
 
 
-@pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_v2_shows_what_its_clients_have_to_sign(v2: Any, format_name: str) -> None:
+    choose(v2, "console.whoami")
+    v2.get_by_label("Format").select_option(label=format_name)
+    v2.get_by_role("button", name="Reveal secrets").click()
+    send(v2)
+    assert result(v2) == "ada"
+    signatures = v2.locator(".signature")
+    expect(signatures.nth(0)).to_contain_text("HMAC-SHA256 of the lines below: ")
+    expect(signatures.nth(1)).to_contain_text("Right: HMAC-SHA256 of the lines below: ")
+    session = stored_session(v2)
+    request, answer = (
+        v2.get_by_role("group", name=f"Signed lines of the {each}").inner_text()
+        for each in ("request", "answer")
+    )
+    version, verb, uri, session_id, seconds, nonce, digest = request.split("\n")
+    assert (version, verb, uri, session_id) == ("v2", "POST", "/mounted/here/", session["session_id"])
+    header = f"v2:{seconds}:{nonce}:{mac(session['key'], request)}"
+    expect(v2.get_by_role("group", name="Request line and headers")).to_contain_text(f"x-toto-hmac: {header}")
+    if format_name == "JSON":
+        body = v2.get_by_role("group", name="Request body").inner_text()
+        assert digest == hashlib.sha256(body.encode()).hexdigest()
+    assert answer.split("\n")[:3] == ["v2 answer", session["session_id"], nonce]
+    header = f"v2:{mac(session['key'], answer)}"
+    expect(v2.get_by_role("group", name="Status and headers")).to_contain_text(f"x-toto-hmac: {header}")
+
+
+def stored_session(page: Any) -> Any:
+    return page.evaluate("() => JSON.parse(Object.values(sessionStorage)[0])")
+
+
+def mac(key: str, message: str) -> str:
+    return base64.b64encode(hmac.digest(key.encode(), message.encode(), "sha256")).decode()
+
+
+def test_v2_hides_its_secrets_and_signs_anonymous_sessions(browser: Any, v2_address: str) -> None:
+    with visited(browser, v2_address) as page:
+        choose(page, "console.visit")
+        for visits in (1, 2):
+            send(page)
+            expect(page.locator("#results pre")).to_have_text(str(visits))
+            text = page.locator("#answer").text_content()
+            session = stored_session(page)
+            assert not any(session[name] in text for name in ("session_id", "key"))
+        expect(page.locator(".signature").nth(0)).to_contain_text("Its key is the session's key.")
+
+
+def test_v2_batch_is_signed_as_one(v2: Any) -> None:
+    for name in ("console.whoami", "console.visit"):
+        choose(v2, name)
+        v2.get_by_role("button", name="Add to batch").click()
+    for format_name in FORMATS:
+        v2.get_by_label("Format").select_option(label=format_name)
+        v2.get_by_role("button", name="Send batch").click()
+        expect(v2.get_by_role("group", name="Request line and headers")).to_contain_text(
+            CONTENT_TYPES[format_name]
+        )
+        expect(v2.locator("#outcome")).to_contain_text("2 answers, 0 errors.")
+        expect(v2.get_by_role("group", name="Result of 01")).to_have_text('"ada"')
+
+
+GET = """async () => {
+    const { signAnswer, signRequest } = await import("/static/toto_django/toto.js");
+    const { session_id: sessionId, user_id: userId, key } = JSON.parse(Object.values(sessionStorage)[0]);
+    const session = { sessionId, userId, key };
+    const uri = "/mounted/here/console/whoami";
+    const { hmac } = signRequest("v2", session, { method: "GET", uri });
+    const headers = { "x-toto-session-id": sessionId, "x-toto-hmac": hmac };
+    const get = () => fetch(uri, { headers });
+    const response = await get();
+    const body = new Uint8Array(await response.arrayBuffer());
+    const again = await (await get()).json();
+    return {
+        isRight: signAnswer("v2", session, { body, sent: hmac }).hmac === response.headers.get("x-toto-hmac"),
+        answer: JSON.parse(new TextDecoder().decode(body)),
+        again: again.error.code,
+    };
+}"""
+
+
+def test_v2_get_request_is_signed_by_what_toto_js_exports(v2: Any) -> None:
+    got = v2.evaluate(GET)
+    assert got["answer"]["result"] == "ada"
+    assert got["isRight"]
+    assert got["again"] == 1008
+
+
+BEHIND = "() => { const { now } = Date; Date.now = () => now() - 3_600_000; }"
+
+
+def test_v2_clocks_that_differ_are_told_and_followed(v2: Any) -> None:
+    choose(v2, "console.whoami")
+    v2.evaluate(BEHIND)
+    send(v2)
+    expect(v2.locator("#outcome")).to_contain_text("Error 1008.")
+    expect(v2.locator("#outcome")).to_contain_text(
+        re.compile(r"The service's clock is 3,\d{3} s ahead of this browser's\. What you send next is signed")
+    )
+    send(v2)
+    assert result(v2) == "ada"
+    v2.reload()
+    expect(v2.locator("#found")).to_have_text("16 methods")
+    v2.evaluate(BEHIND)
+    v2.get_by_role("button", name="Open").click()
+    expect(v2.locator("#socket-state")).to_contain_text("code 4401. It did not take the signature")
+    expect(v2.locator("#socket-state")).to_contain_text("s ahead of this browser's.")
+    open_socket(v2, "JSON")
+
+
+@pytest.mark.parametrize(
+    ("is_v2", "hashed"), [(False, "HMAC-SHA1 of the body"), (True, "HMAC-SHA256 of the lines below")]
+)
+def test_session_is_signed_as_its_answers_say(
+    browser: Any, upgrading_address: str, is_v2: bool, hashed: str
+) -> None:
+    with visited(browser, upgrading_address) as page:
+        if is_v2:
+            page.route(f"{upgrading_address}/mounted/here/", asking_for_v2, times=1)
+        log_in(page)
+        choose(page, "console.whoami")
+        for _ in range(2):
+            send(page)
+            assert result(page) == "ada"
+            expect(page.locator(".signature").nth(0)).to_contain_text(hashed)
+            expect(page.locator(".signature").nth(1)).to_contain_text(f"Right: {hashed}")
+        page.reload()
+        expect(page.locator("#method-title")).to_have_text("console.whoami")
+        open_socket(page, "MessagePack")
+        page.get_by_role("button", name="Send over socket").click()
+        expect(page.locator("#frames li.received")).to_contain_text('"result":"ada"')
+        page.get_by_role("button", name="Log out").click()
+        expect(page.get_by_label("User ID")).to_be_focused()
+        expect(page.locator("#account-message")).to_have_text("")
+
+
+def test_v2_session_takes_no_answer_that_is_signed_otherwise(browser: Any, upgrading_address: str) -> None:
+    def signed_by_user_id(route: Any) -> None:
+        response = route.fetch()
+        digest = hmac.digest(b"ada", response.body(), "sha1")
+        headers = {**response.headers, "x-toto-hmac": base64.b64encode(digest).decode()}
+        route.fulfill(response=response, headers=headers)
+
+    with visited(browser, upgrading_address) as page:
+        service = f"{upgrading_address}/mounted/here/"
+        page.route(service, asking_for_v2, times=1)
+        log_in(page)
+        page.route(service, signed_by_user_id)
+        choose(page, "console.whoami")
+        send(page)
+        expect(page.locator("#outcome")).to_contain_text("The signature is wrong.")
+        expect(page.locator(".signature").nth(1)).to_contain_text("Wrong: HMAC-SHA256")
+
+
+def asking_for_v2(route: Any) -> None:
+    route.continue_(headers={**route.request.headers, "x-toto-hmac": "v2"})
+
+
+needs_curl = pytest.mark.skipif(shutil.which("curl") is None, reason="there is no curl")
+
+
+@needs_curl
 @pytest.mark.parametrize("format_name", FORMATS)
 def test_copied_curl_command_is_the_same_call(browser: Any, address: str, format_name: str) -> None:
     with visited(browser, address, permissions=["clipboard-read", "clipboard-write"]) as page:
@@ -415,19 +577,36 @@ def test_copied_curl_command_is_the_same_call(browser: Any, address: str, format
         as_json(page, {"a": "it's $HOME `x` \\ \n ☃", "c": 1})
         send(page)
         expected = result(page)
-        page.locator("summary", has_text="curl").click()
-        page.get_by_role("button", name="Copy as curl").click()
-        expect(page.get_by_text("Copied, with its secrets.")).to_be_visible()
-        command = page.evaluate("navigator.clipboard.readText()")
+        command = copied_command(page)
     assert "x-toto-session-id: " in command
     assert "x-toto-hmac: " in command
+    assert answer_to(command, format_name)["result"] == expected
+
+
+@needs_curl
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_v2_curl_command_is_signed_anew(browser: Any, v2_address: str, format_name: str) -> None:
+    with visited(browser, v2_address, permissions=["clipboard-read", "clipboard-write"]) as page:
+        log_in(page)
+        choose(page, "console.whoami")
+        page.get_by_label("Format").select_option(label=format_name)
+        send(page)
+        assert result(page) == "ada"
+        commands = [copied_command(page), copied_command(page)]
+    assert [answer_to(command, format_name)["result"] for command in commands] == ["ada", "ada"]
+    assert answer_to(commands[0], format_name)["error"]["code"] == 1008
+
+
+def copied_command(page: Any) -> str:
+    page.locator("details.part").evaluate("details => { details.open = true; }")
+    page.get_by_role("button", name="Copy as curl").click()
+    expect(page.get_by_text("Copied, with its secrets.")).to_be_visible()
+    return str(page.evaluate("navigator.clipboard.readText()"))
+
+
+def answer_to(command: str, format_name: str) -> Any:
     done = subprocess.run(["sh", "-c", command], capture_output=True, timeout=30, check=True)
-    content_type = {
-        "JSON": "application/json",
-        "BSON": "application/bson",
-        "MessagePack": "application/msgpack",
-    }
-    assert codec_for(content_type[format_name]).loads(done.stdout)["result"] == expected
+    return codec_for(CONTENT_TYPES[format_name]).loads(done.stdout)
 
 
 def test_empty_and_raw_answers_are_shown(wide: Any) -> None:
@@ -510,6 +689,14 @@ def test_socket_shows_frames_as_they_come(page: Any, format_name: str) -> None:
     )
     page.get_by_role("button", name="Close").click()
     expect(page.locator("#socket-state")).to_have_text("Closed.")
+
+
+@pytest.mark.parametrize("format_name", FORMATS)
+def test_v2_socket_is_opened_with_a_signature(v2: Any, format_name: str) -> None:
+    open_socket(v2, format_name)
+    choose(v2, "console.whoami")
+    v2.get_by_role("button", name="Send over socket").click()
+    expect(v2.locator("#frames li.received")).to_contain_text('"result":"ada"')
 
 
 def test_frames_are_paused_cleared_and_bounded(wide: Any) -> None:

@@ -39,6 +39,10 @@ GIVEN = {
     },
     "docs/events.md": {"": "from toto_django.events import EventManager\n"},
     "docs/moving-from-toto.md": {"mysite/settings.py": "INSTALLED_APPS.remove('toto_django')\n"},
+    "docs/signing.md": {
+        "": "from toto_django.accounts import create_account\n"
+        "create_account('ada@example.com', 'correct horse battery')\n"
+    },
     "docs/quickstart.md": {"mysite/settings.py": "INSTALLED_APPS += ['greetings']\n"},
 }
 """By page: what the reader's files hold already, and under "" what was imported before."""

@@ -67,12 +67,33 @@ def test_sessions_are_left_alone_without_the_option(ada: JSONFile, take: Import)
     assert session_store().load_session(ID) is None
 
 
-def test_session_whose_client_signs_with_its_own_key_is_skipped(
-    ada: JSONFile, take: Import, toto: Toto
+@pytest.mark.parametrize("scheme", ["session_key", "v2"])
+def test_session_whose_client_would_need_a_key_is_skipped(
+    ada: JSONFile, take: Import, toto: Toto, scheme: str
 ) -> None:
-    toto(HMAC="session_key")
+    toto(HMAC=scheme)
     run = take(ada, "--sessions")
-    assert "under 'session_key' keys are new here: 1 (AAAAAA…)" in run.out
+    assert f"under '{scheme}' keys are new here: 1 (AAAAAA…)" in run.out
+    assert session_store().load_session(ID) is None
+
+
+def test_session_of_an_account_that_requires_v2_is_skipped(ada: JSONFile, take: Import, toto: Toto) -> None:
+    toto(HMAC_UPGRADE=True)
+    take(ada)
+    accounts.require_v2("ada")
+    assert "its account requires signatures v2 here: 1 (AAAAAA…)" in take(ada, "--sessions").out
+    assert session_store().load_session(ID) is None
+    accounts.require_v2("ada", False)
+    assert taken(take(ada, "--sessions"))
+
+
+def test_account_requires_nothing_because_the_original_says_so(
+    file: JSONFile, take: Import, toto: Toto
+) -> None:
+    toto(HMAC_UPGRADE=True)
+    file.add_account("ada", toto_signing="v2")
+    take(file)
+    assert not accounts.requires_v2("ada")
     assert session_store().load_session(ID) is None
 
 

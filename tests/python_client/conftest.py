@@ -36,12 +36,18 @@ def session_key_service() -> Iterator[Server]:
 
 
 @pytest.fixture(scope="module")
+def v2_service() -> Iterator[Server]:
+    with service("v2") as server:
+        yield server
+
+
+@pytest.fixture(scope="module")
 def unsigned_service() -> Iterator[Server]:
     with service(None) as server:
         yield server
 
 
-@pytest.fixture(params=["user_id", "session_key", "unsigned"])
+@pytest.fixture(params=["user_id", "session_key", "v2", "unsigned"])
 def server(request: pytest.FixtureRequest) -> Server:
     """One under each scheme, and one without."""
     found: Server = request.getfixturevalue(f"{request.param}_service")

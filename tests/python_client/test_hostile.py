@@ -34,7 +34,7 @@ SESSION = Session("A" * 22, "ada", 4e9)
 JSON = "Content-Type: application/json"
 OK = http(b'{"result": 1}', JSON)
 
-signing_server = pytest.fixture(params=["user_id", "session_key"])(
+signing_server = pytest.fixture(params=["user_id", "session_key", "v2"])(
     lambda request: request.getfixturevalue(f"{request.param}_service")
 )
 

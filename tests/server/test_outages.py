@@ -5,7 +5,6 @@ import time
 from collections.abc import Callable, Iterator
 from itertools import count
 from threading import Event, Thread
-from types import TracebackType
 from typing import Any, Self
 
 import psycopg
@@ -63,9 +62,7 @@ class Counting:
         self._thread.start()
         return self
 
-    def __exit__(
-        self, kind: type[BaseException] | None, error: BaseException | None, at: TracebackType | None
-    ) -> None:
+    def __exit__(self, *error: object) -> None:
         self._is_over.set()
         self._thread.join()
 

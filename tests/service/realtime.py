@@ -8,10 +8,14 @@ import time
 from dataclasses import replace
 from typing import Any
 
-from toto_django import method
+from toto_django import hub, method
 from toto_django.events import EventManager, Registration
 from toto_django.invocation import anonymous_session, asynchronous, authenticated
 from toto_django.registry import Method
+
+# A server for tests of what is left after a while need not be as patient as others.
+hub.LINGER_SECONDS = float(os.environ.get("TOTO_TEST_LINGER", hub.LINGER_SECONDS))
+hub.HEARTBEAT_SECONDS = min(hub.HEARTBEAT_SECONDS, hub.LINGER_SECONDS)
 
 journal: list[str] = []
 running = {"now": 0, "most": 0}
@@ -29,6 +33,12 @@ def _closing(function: Any) -> Method:
 @method("rt.echo")
 def echo(handler: Any, parameters: Any) -> Any:
     return parameters
+
+
+@method("rt.whoami")
+@authenticated
+def whoami(handler: Any, parameters: Any) -> Any:
+    return handler.session.user_id
 
 
 @method("rt.fail")
@@ -171,13 +181,35 @@ async def slow(handler: Any, parameters: Any) -> Any:
 
 @method("rt.push")
 def push(handler: Any, parameters: Any) -> None:
-    """Messages from a thread of its own."""
+    """Messages from a thread of its own, each with so many characters more."""
+    more = {"text": "x" * parameters["size"]} if "size" in parameters else {}
 
     def send() -> None:
         for number in range(parameters["count"]):
-            handler.send_message({"number": number}, parameters.get("message_id"))
+            handler.send_message({"number": number, **more}, parameters.get("message_id"))
 
     threading.Thread(target=send).start()
+
+
+@method("rt.push_here")
+async def push_here(handler: Any, parameters: Any) -> str:
+    """Messages from the event loop, before the answer."""
+    for number in parameters["numbers"]:
+        handler.send_message({"number": number})
+    return "pushed"
+
+
+@method("rt.push_in_thread")
+def push_in_thread(handler: Any, parameters: Any) -> str:
+    """The same in the thread of a plain method."""
+    for number in parameters["numbers"]:
+        handler.send_message({"number": number})
+    return "pushed"
+
+
+@method("rt.large")
+def large(handler: Any, parameters: Any) -> Any:
+    return "x" * parameters["size"]
 
 
 @method("rt.subscribe")

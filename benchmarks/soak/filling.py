@@ -1,0 +1,51 @@
+"""Before the load: every pool of threads and connections is filled, so that none of them grows later."""
+
+import asyncio
+import itertools
+from collections.abc import Awaitable, Callable
+
+from benchmarks.soak.service.listeners import ERRAND
+from benchmarks.soak.world import PASSWORD, World
+from toto_django.client import TimedOut
+
+__all__ = ["fill"]
+
+NOTHING = b"{"
+
+
+async def fill(world: World, at_once: int) -> None:
+    """So many calls of each kind at once, in each process."""
+    numbers = itertools.count()
+
+    async def slow(process: int) -> None:
+        await world.client(process).call("soak.slow_plain", {"seconds": 0.05})
+
+    async def query(process: int) -> None:
+        await world.client(process).call("soak.query")
+
+    async def signed(process: int) -> None:
+        client = world.client(process, session=world.any_session())
+        await client.call("soak.signed_plain", {"a": 1, "b": 2})
+
+    async def login(process: int) -> None:
+        session = world.sessions[next(numbers) % len(world.sessions)]
+        await world.client(process).login(session.user_id, PASSWORD)
+
+    async def wait(process: int) -> None:
+        parameters = {"event": f"soak.filling.{next(numbers)}", "timeout": 0.5}
+        try:
+            await world.client(process).call("soak.await", parameters)
+        except TimedOut:
+            return
+
+    async def send(process: int) -> None:
+        await world.client(process).call("soak.asend", {"event": ERRAND, "args": next(numbers)})
+
+    async def refused(process: int) -> None:
+        await world.http.post(world.urls[process], content=NOTHING)
+
+    kinds: list[Callable[[int], Awaitable[None]]] = [slow, query, signed, login, wait, send, refused]
+    for kind in kinds:
+        await asyncio.gather(*(kind(process) for process in world.processes for _ in range(at_once)))
+    for process in world.processes:
+        await world.client(process).call("soak.errands")
