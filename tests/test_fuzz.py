@@ -1,5 +1,6 @@
 """Random requests through the real WSGI and ASGI handlers: always an answer of the documented kind.
 
+Calls made from the description of each method are in tests/attacks/test_described_methods.py.
 TOTO_FUZZ_EXAMPLES is the number of requests of each test; with CI in the environment they
 are always the same. A failure prints the line that repeats it.
 """

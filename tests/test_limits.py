@@ -484,12 +484,13 @@ def test_frame_that_would_wait_too_much_is_refused_alone(server: Server) -> None
         assert [json.loads(client.recv(PATIENCE))["result"] for _ in range(3)] == [{"got": 1}] * 3
 
 
-@pytest.mark.parametrize("where", ["header", "cookie", "path"])
+@pytest.mark.parametrize("where", ["header", "cookie", "path", "query"])
 def test_socket_with_too_much_of_headers_is_refused(server: Server, where: str) -> None:
     long = "x" * 4000
-    headers = {"x-toto-session-id": long} if where == "header" else {"cookie": f"toto-session-id={long}"}
+    names = {"header": {"x-toto-session-id": long}, "cookie": {"cookie": f"toto-session-id={long}"}}
+    headers = names.get(where, {})
     with pytest.raises(InvalidStatus) as refused:
-        opened(server, long) if where == "path" else opened(server, **headers)
+        opened(server, {"path": long, "query": f"?{long}"}.get(where, ""), **headers)
     assert refused.value.response.status_code == 403
 
 
@@ -547,7 +548,7 @@ given: list[str] = []
 
 
 def test_too_large_headers_reach_no_store_and_no_hash(
-    toto: Toto, register: Register, monkeypatch: pytest.MonkeyPatch
+    toto: Toto, register: Register, monkeypatch: pytest.MonkeyPatch, db: None
 ) -> None:
     toto(MAX_HEADERS=300, USE_COOKIES=True, COOKIE_GUARD=False)
     monkeypatch.setattr(sessions, "load_session", given.append)

@@ -83,7 +83,7 @@ class TotoConsumer(AsyncWebsocketConsumer):
         self.waiting_calls = self.waiting_bytes = 0
         self.is_open = False
         self.codec: Codec = JSON
-        is_small = header_size(self.scope) + len(self.scope["path"]) <= settings.MAX_HEADERS
+        is_small = _opening_size(self.scope) <= settings.MAX_HEADERS
         self.session_id = self._given_session_id() if is_small else ""
         self.request_id = usable_request_id(self._header(b"x-request-id"))
         self.proven_sessions: deque[str] = deque(maxlen=MOST_PROVEN)
@@ -312,6 +312,11 @@ def _encoded(codec: Codec, frame: Any) -> Frame:
         call_id = frame.get("id") if isinstance(frame, dict) else None
         data = codec.dumps(failed if call_id is None else {"id": call_id, **failed})
     return Frame(data, codec is JSON)
+
+
+def _opening_size(scope: Any) -> int:
+    """Bytes that the client chose. Its path may hold a session id, its query a signature."""
+    return header_size(scope) + len(scope["path"]) + len(scope.get("query_string", b""))
 
 
 def _is_allowed(origin: str, host: str) -> bool:

@@ -1,7 +1,7 @@
 """Places in a process, of which every session and every client address has so many and no more."""
 
 from collections import Counter
-from threading import Lock
+from threading import RLock
 
 __all__ = ["Places"]
 
@@ -12,7 +12,7 @@ class Places:
     def __init__(self) -> None:
         self._of_sessions: Counter[str] = Counter()
         self._of_addresses: Counter[str] = Counter()
-        self._lock = Lock()
+        self._lock = RLock()
 
     def take(self, session_id: str, address: str, most_of_session: int, most_of_address: int) -> bool:
         """Whether there was one; ``session_id`` is "" where the address alone counts."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 from sys import intern
-from threading import Lock
+from threading import RLock
 from typing import Any
 
 from toto_django.addresses import address_of
@@ -18,7 +18,8 @@ RETRY_AFTER = 1
 """Seconds after which to ask again: nobody knows when those who wait will be answered."""
 
 _places = Places()
-_lock = Lock()
+_lock = RLock()
+"""A wait may also end while the garbage collector runs, in the midst of another one's beginning."""
 _leaves: set[Leave] = set()
 _callers: "dict[Any, _Caller]" = {}
 """Whom each call that waits is counted for, by its handler."""

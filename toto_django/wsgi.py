@@ -10,8 +10,10 @@ from typing import Any
 
 import django
 from django.core.cache import close_caches
+from django.core.exceptions import BadRequest
 from django.core.handlers.wsgi import WSGIHandler, get_path_info, get_script_name
 from django.core.signals import request_finished, request_started
+from django.http import HttpResponseBadRequest
 from django.urls import ResolverMatch, set_script_prefix, set_urlconf
 
 from toto_django.housekeeping import has_other_receivers, keep_house
@@ -54,7 +56,7 @@ class CallHandler(CallMiddleware, WSGIHandler):
             return super().__call__(environ, start_response)
         set_script_prefix(get_script_name(environ))
         keep_house()
-        response: Any = self.get_response(self.request_class(environ))
+        response: Any = self._response(environ)
         response._handler_class = type(self)
         if not response.streaming:
             add_length(response, response.content)
@@ -63,6 +65,14 @@ class CallHandler(CallMiddleware, WSGIHandler):
         start_response(f"{response.status_code} {response.reason_phrase}", headers)
         response.close = partial(_close, response)
         return response
+
+    def _response(self, environ: Environ) -> Any:
+        """Django refuses some headers before there is a request, which servers take for a failure."""
+        try:
+            request = self.request_class(environ)
+        except BadRequest:
+            return HttpResponseBadRequest()
+        return self.get_response(request)
 
     def resolve_request(self, request: Any) -> ResolverMatch:
         """As Django does, from memory."""

@@ -1,4 +1,4 @@
-"""What a browser might take for more than an answer: callbacks, raw bodies, headers that clients influence."""
+"""What a browser might take for more than an answer: callbacks, raw bodies, headers with clients' words."""
 
 import json
 import re

@@ -24,9 +24,12 @@ from tests.attacks.bombs import (
     filled,
 )
 from tests.calls import Service
+from tests.conformance.recordings import Request
+from tests.conformance.transports import AsgiTransport, WsgiTransport
 from tests.realtime import ROOT
 from toto_django import sessions
 from toto_django.codecs import codec_for
+from toto_django.wsgi import get_wsgi_application
 
 PATIENCE = 5
 """Seconds for what takes a few hundredths."""
@@ -82,6 +85,7 @@ import django
 django.setup()
 from tests.attacks.test_bodies import LARGEST
 from toto_django.codecs import codec_for
+from toto_django.wsgi import get_wsgi_application
 before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
 for name, (content_type, body) in LARGEST.items():
     try:
@@ -111,6 +115,17 @@ def test_body_of_the_smallest_values_takes_a_hundred_times_its_size_at_most() ->
     )
     assert done.returncode == 0, done.stderr[-2000:]
     assert int(done.stdout) < 100 * LARGE
+
+
+@pytest.mark.parametrize("verb", ["POST", "GET", "OPTIONS", "HEAD"])
+@pytest.mark.parametrize("kind", [WsgiTransport, AsgiTransport], ids=["wsgi", "asgi"])
+def test_content_type_that_django_refuses_to_read_is_no_failure(kind: Any, verb: str, db: None) -> None:
+    headers = {"Host": "toto.test", "Content-Type": f"application/json; a={'b' * 20_000}"}
+    with kind() as transport:
+        if kind is WsgiTransport:
+            transport.application = get_wsgi_application()
+        sent = Request(method=verb, path="/echo", headers=headers, body=b"{}")
+        assert transport.send(sent).result(PATIENCE).status in (200, 400)
 
 
 # What is odd, but no bomb
@@ -167,3 +182,43 @@ def test_extension_type_of_a_client_is_none_of_the_states(
     assert session["kept"] == (code, data)
     echoed = {"method": "echo", "parameters": [msgpack.ExtType(code, data)]}
     assert result_of(wsgi, MESSAGEPACK, msgpack.packb(echoed))["result"]["parameters"] == [(code, data)]
+
+
+CRASH = """
+import django, msgpack, struct
+django.setup()
+from django.test import Client
+from toto_django.serializers import pack, unpack
+data, value = b"\\xc0", None
+for _ in range(2000):
+    data, value = b"\\xc9" + struct.pack(">I", len(data)) + b"\\x01" + data, (value,)
+client = Client()
+call = {"method": "sess.set", "parameters": {"k": "a", "v": msgpack.ExtType(1, data)}}
+answer = client.generic("POST", "/", msgpack.packb(call), "application/msgpack")
+session = msgpack.unpackb(answer.content)["session"]["session_id"]
+body = b'{"method": "sess.get", "parameters": {"k": "a"}}'
+answer = client.generic("POST", "/", body, "application/json", headers={"x-toto-session-id": session})
+assert b'"result": {"value": [1, ' in answer.content, answer.content
+for function, argument in ((pack, value), (unpack, data)):
+    try:
+        function(argument)
+    except ValueError as error:
+        print(error)
+"""
+
+
+def test_extension_types_in_one_another_do_not_end_the_process() -> None:
+    """What reads them takes 50 KB of the stack for each, and a stack that is full raises nothing."""
+    toto = {"HMAC": None, "STORES": {"default": {"BACKEND": "toto_django.stores.memory.MemoryStore"}}}
+    environment = {"DJANGO_SETTINGS_MODULE": "tests.service.settings", "TOTO_TEST_TOTO": json.dumps(toto)}
+    done = subprocess.run(
+        [sys.executable, "-c", CRASH],
+        cwd=ROOT,
+        env={**os.environ, **environment},
+        capture_output=True,
+        text=True,
+        timeout=120,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr[-2000:] or f"it ended with {done.returncode}"
+    assert done.stdout.count("nested in one another") == 2

@@ -49,6 +49,8 @@ def _is_equality(node: ast.Compare) -> bool:
 def _operands(node: ast.Compare) -> Iterator[str]:
     """What is compared, by the names of variables, attributes and members."""
     for operand in (node.left, *node.comparators):
+        if isinstance(operand, ast.Call) and ast.unparse(operand.func) == "len":
+            continue
         for below in ast.walk(operand):
             match below:
                 case ast.Name(id=name) if below is operand:

@@ -8,7 +8,6 @@ from typing import Any, TypeVar
 
 from toto_django.remote.batches import Batch
 from toto_django.remote.conversation import Conversation, Pause, Request, Response, Steps
-from toto_django.remote.errors import TotoError
 from toto_django.remote.naming import Methods
 from toto_django.remote.polling import Polling
 from toto_django.remote.session import Session
@@ -104,18 +103,9 @@ class Caller(BaseCaller):
         ``parameters`` may be a function of the last message, None at first. Failures that
         may pass are tried again. Empty answers are no messages.
         """
-        polling = Polling(parameters)
+        polling = Polling(self.conversation, method, parameters, timeout=timeout)
         while True:
-            try:
-                result = self.call(method, polling.begin(), timeout=timeout)
-            except TotoError as error:
-                pause = polling.pause_after(error)
-            else:
-                if polling.has_message(result):
-                    yield result
-                    continue
-                pause = polling.pause_after_nothing()
-            self._carry_out(Pause(pause))
+            yield self._run(polling.message())
 
     def create(
         self,
@@ -177,18 +167,9 @@ class AsyncCaller(BaseCaller):
         self, method: str, parameters: Any = None, *, timeout: float | None = POLL_TIMEOUT
     ) -> AsyncGenerator[Any]:
         """See Caller.messages."""
-        polling = Polling(parameters)
+        polling = Polling(self.conversation, method, parameters, timeout=timeout)
         while True:
-            try:
-                result = await self.call(method, polling.begin(), timeout=timeout)
-            except TotoError as error:
-                pause = polling.pause_after(error)
-            else:
-                if polling.has_message(result):
-                    yield result
-                    continue
-                pause = polling.pause_after_nothing()
-            await self._carry_out(Pause(pause))
+            yield await self._run(polling.message())
 
     async def create(
         self,

@@ -3,6 +3,7 @@
 import time
 from typing import Any
 
+from toto_django.remote.conversation import Conversation, Pause, Steps
 from toto_django.remote.errors import CallTimeout, TimedOut, TotoError
 from toto_django.remote.retrying import backoff, is_transient
 
@@ -15,34 +16,44 @@ SHORTEST_POLL = 1.0
 
 
 class Polling:
-    """What the loops of both clients decide: the next parameters, what is a message, how long to wait."""
+    """Calls of one method. ``parameters`` may be a function of the last message."""
 
-    def __init__(self, parameters: Any) -> None:
+    def __init__(
+        self, conversation: Conversation, method: str, parameters: Any, *, timeout: float | None
+    ) -> None:
+        self._conversation = conversation
+        self._method = method
         self._parameters = parameters
+        self._timeout = timeout
         self._last: Any = None
         self._failures = 0
-        self._began = 0.0
 
-    def begin(self) -> Any:
-        """The parameters of the next call."""
-        self._began = time.monotonic()
+    def message(self) -> Steps[Any]:
+        """The next message, after as many calls as it takes. Raises errors that would only come again."""
+        while True:
+            began = time.monotonic()
+            try:
+                result = yield from self._conversation.call(
+                    self._method, self._next_parameters(), timeout=self._timeout
+                )
+            except (TimedOut, CallTimeout):
+                pause = _pause_after_nothing(began)
+            except TotoError as error:
+                if not is_transient(error):
+                    raise
+                pause = backoff(self._failures, error)
+                self._failures += 1
+            else:
+                self._failures = 0
+                if result not in EMPTY:
+                    self._last = result
+                    return result
+                pause = _pause_after_nothing(began)
+            yield Pause(pause)
+
+    def _next_parameters(self) -> Any:
         return self._parameters(self._last) if callable(self._parameters) else self._parameters
 
-    def has_message(self, result: Any) -> bool:
-        self._failures = 0
-        if result in EMPTY:
-            return False
-        self._last = result
-        return True
 
-    def pause_after_nothing(self) -> float:
-        return max(0.0, self._began + SHORTEST_POLL - time.monotonic())
-
-    def pause_after(self, error: TotoError) -> float:
-        """Raises the error, if it would only come again."""
-        if isinstance(error, TimedOut | CallTimeout):
-            return self.pause_after_nothing()
-        if not is_transient(error):
-            raise error
-        self._failures += 1
-        return backoff(self._failures - 1, error)
+def _pause_after_nothing(began: float) -> float:
+    return max(0.0, began + SHORTEST_POLL - time.monotonic())
