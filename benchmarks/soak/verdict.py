@@ -33,8 +33,14 @@ class Growth:
 
 LOADED = {"memory": Growth(0.02, 2 * MEBIBYTE)}
 """Figures that may not grow by more under load."""
-QUIET = {**LOADED, "objects": Growth(0.0, 1000)}
+QUIET = {
+    **LOADED,
+    "allocated": Growth(0.0, MEBIBYTE / 2),
+    "blocks": Growth(0.0, 5000),
+    "objects": Growth(0.0, 1000),
+}
 """Figures that may grow by so much from one silence to the next; the others return to what they were."""
+IN_BYTES = ("memory", "allocated")
 NOISE = 0.005
 """The part of a figure that it may grow by in however short a load."""
 
@@ -94,7 +100,7 @@ class Figure:
         return (*name, *map(self._shown, values), slope, *silences, self.limits, verdict(self.is_ok))
 
     def _shown(self, value: float, sign: str = "") -> str:
-        return f"{value / MEBIBYTE:{sign}.1f} MiB" if self.name == "memory" else f"{value:{sign},.0f}"
+        return f"{value / MEBIBYTE:{sign}.1f} MiB" if self.name in IN_BYTES else f"{value:{sign},.0f}"
 
 
 def figures_table(figures: Sequence[Figure]) -> Table:

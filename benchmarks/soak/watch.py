@@ -22,7 +22,7 @@ __all__ = ["Line", "Look", "Watch"]
 
 PATIENCE = 60.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
-TOLD = ("tasks", "handlers", "groups", "objects")
+TOLD = ("tasks", "handlers", "groups", "objects", "blocks", "allocated")
 """Figures that `soak.look` tells."""
 TROUBLE = re.compile(
     r" (ERROR|CRITICAL) |^Traceback|Exception ignored|was never (retrieved|awaited)|was destroyed but"

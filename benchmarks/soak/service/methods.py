@@ -3,12 +3,14 @@
 import asyncio
 import gc
 import os
+import sys
 import threading
 import time
 from typing import Any
 
 from django.contrib.auth.models import User
 
+from benchmarks.soak.service.allocation import allocated
 from benchmarks.soak.service.listeners import done
 from toto_django import method
 from toto_django.events import EventManager
@@ -181,6 +183,8 @@ async def look(handler: Handler, parameters: Any) -> dict[str, Any]:
         "handlers": manager.count_handlers(),
         "groups": groups,
         "objects": len(gc.get_objects()),
+        "blocks": sys.getallocatedblocks(),
+        "allocated": allocated(),
         "lost": manager.hub.lost,
         "outages": manager.hub.outages,
     }
