@@ -23,6 +23,7 @@ from tests.realtime import PATIENCE, until
 from toto_django import hub
 from toto_django.events import EventManager, Registration
 from toto_django.exceptions import ServerError
+from toto_django.hub import Hub
 from toto_django.registry import Method
 
 Register = Callable[..., Method]
@@ -153,6 +154,23 @@ def test_event_that_nobody_waits_for_is_gone(manager: EventManager, keep: Keep, 
     keep("event", arrived.put)
     manager.send("event", 2)
     assert taken(arrived) == [2]
+
+
+def test_event_to_one_waits_for_a_process_that_is_slow_to_offer(
+    manager: EventManager, keep: Keep, arrived: Arrived, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    offer = Hub._offer
+
+    async def offer_late(hub: Hub, message: Any) -> None:
+        await asyncio.sleep(0.5)
+        await offer(hub, message)
+
+    monkeypatch.setattr(Hub, "_offer", offer_late)
+    monkeypatch.setattr("toto_django.hub.OFFER_SECONDS", (0.01,))
+    keep("event", arrived.put)
+    manager.send("event", 1, broadcast=False)
+    assert arrived.empty()
+    assert taken(arrived) == [1]
 
 
 # Handlers

@@ -14,6 +14,7 @@ import uuid
 from collections import OrderedDict
 from collections.abc import Callable, Coroutine
 from concurrent.futures import Future
+from contextlib import suppress
 from threading import Thread
 from typing import Any, Final, TypeVar
 
@@ -104,6 +105,8 @@ class Hub:
         self._seen: OrderedDict[tuple[str, str], int] = OrderedDict()
         self._offers: dict[str, list[str]] = {}
         """Channels of the processes that would take an event sent to one, by request."""
+        self._untaken: dict[str, tuple[str, bytes]] = {}
+        """Events sent to one that nobody has offered to take yet, by request."""
         self._turns: OrderedDict[str, int] = OrderedDict()
         self._turn = itertools.count(1)
         self._tasks: set[asyncio.Task[Any]] = set()
@@ -132,6 +135,8 @@ class Hub:
         """To one of the processes that wait for the event, in rotation. Raises Unavailable.
 
         Those that wait offer to take it, and the one that had its last turn longest ago gets it.
+        Where none has offered after a moment, the first one to do so within EVENT_TIMEOUT gets
+        it: a busy process is no reason to lose it. The sender does not wait for that.
         """
         request = uuid.uuid4().hex
         offers = self._offers[request] = []
@@ -145,11 +150,22 @@ class Hub:
             del self._offers[request]
         if offers:
             taker = min(offers, key=lambda channel: (self._turns.get(channel, 0), channel != self._channel))
-            self._turns.pop(taker, None)
-            self._turns[taker] = next(self._turn)
-            while len(self._turns) > NUMBERED_GROUPS:
-                self._turns.popitem(last=False)
-            await self._attempt(lambda: self._layer.send(taker, _message(event=event, args=args)))
+            await self._hand_over(taker, event, args)
+        elif len(self._untaken) < NUMBERED_GROUPS:
+            self._untaken[request] = event, args
+            self._loop.call_later(settings.EVENT_TIMEOUT, self._untaken.pop, request, None)
+
+    async def _hand_over(self, taker: str, event: str, args: bytes) -> None:
+        """Send an event to the channel of one process, whose turn that was."""
+        self._turns.pop(taker, None)
+        self._turns[taker] = next(self._turn)
+        while len(self._turns) > NUMBERED_GROUPS:
+            self._turns.popitem(last=False)
+        await self._attempt(lambda: self._layer.send(taker, _message(event=event, args=args)))
+
+    async def _hand_over_late(self, taker: str, event: str, args: bytes) -> None:
+        with suppress(Unavailable):  # It has been logged, and whoever sent the event waits no more.
+            await self._hand_over(taker, event, args)
 
     async def join(self, event: str) -> None:
         """Returns when events of this name arrive; while the layer is down, once it is back."""
@@ -294,6 +310,9 @@ class Hub:
         if not _is_message(message):
             logger.error("dropped a message of the channel layer that is no event")
         elif "offer" in message:
+            untaken = self._untaken.pop(message["request"], None)
+            if untaken is not None:
+                self._start(self._hand_over_late(message["offer"], *untaken))
             self._offers.get(message["request"], []).append(message["offer"])
         elif "request" in message:
             self._start(self._offer(message))
