@@ -877,6 +877,8 @@ def test_cancellation_of_the_server_passes_through(
     async def main() -> None:
         client = call("t.park")
         task = asyncio.create_task(application(client.scope, client.receive, client.send))  # type: ignore[arg-type]
+        while not journal:
+            await asyncio.sleep(0.01)
         await asyncio.sleep(PARKED)
         if leaves_too:
             client.has_left.set()

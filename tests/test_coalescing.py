@@ -131,9 +131,12 @@ def test_fetch_that_takes_long_keeps_nobody_waiting(monkeypatch: pytest.MonkeyPa
 
     async def scenario(fetches: Fetches, coalescer: Coalescer[str]) -> None:
         [slow] = await asked_for(coalescer, "a")
+        monkeypatch.setattr("toto_django.stores.coalescing.PATIENCE", 60)  # With the fetch after it.
         waiting = await asked_for(coalescer, "b")
         assert fetches.asked == [["a"]]
-        await asyncio.sleep(0.3)
+        async with asyncio.timeout(20):
+            while len(fetches.asked) == 1:
+                await asyncio.sleep(0.01)
         later = await asked_for(coalescer, "c")
         assert fetches.asked == [["a"], ["b"]]
         await fetches.succeed()

@@ -6,6 +6,7 @@ from contextlib import contextmanager
 from typing import Any
 
 from django.conf import settings
+from django.contrib import admin
 from django.contrib.auth import get_user_model
 from django.contrib.auth.models import Permission
 from django.core.management import call_command
@@ -30,11 +31,21 @@ APPS = [
 def admin_installed() -> Iterator[None]:
     """The test suite's service has no admin; within this context it has one, tables and all."""
     with override_settings(**_settings()):
+        _register()
         for label in ("admin", "sessions"):
             call_command("migrate", label, verbosity=0)
         yield
         for label in ("admin", "sessions"):
             call_command("migrate", label, "zero", verbosity=0)
+
+
+def _register() -> None:
+    """Both models, also where the store was another one when the admin was first installed."""
+    from toto_django.admin import AccountAdmin, SessionAdmin
+
+    for model, options in ((Account, AccountAdmin), (Session, SessionAdmin)):
+        if not admin.site.is_registered(model):
+            admin.site.register(model, options)
 
 
 def _settings() -> dict[str, Any]:

@@ -166,7 +166,8 @@ def test_method_answers_whatever_it_is_called_with(ask: Asker, name: str) -> Non
 
 
 def test_description_knows_every_method() -> None:
-    assert METHODS.keys() == set(registry.names())
+    here = {name for name in registry.names() if not name.startswith("concurrency.")}
+    assert METHODS.keys() == here  # Another test module has those, and may have been imported since.
     assert len(METHODS) > 10
 
 
