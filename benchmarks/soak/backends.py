@@ -23,6 +23,7 @@ REDIS = "redis://127.0.0.1:6379"
 LAST_REDIS_DATABASE = 15
 OWNER = "soak:owner"
 PATIENCE = 5
+REDIS_CONNECTIONS = 16
 
 
 @dataclass
@@ -98,8 +99,13 @@ def _make_cache(made: Backends, stack: ExitStack, folder: str, url: str) -> None
         made.notes.append("Redis was started for this.")
     made.redis = f"{url}/{number}"
     stack.callback(_empty, made.redis)
-    timeouts = {"SOCKET_CONNECT_TIMEOUT": PATIENCE, "SOCKET_TIMEOUT": PATIENCE}
-    cache = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": made.redis, "OPTIONS": timeouts}
+    options = {
+        "SOCKET_CONNECT_TIMEOUT": PATIENCE,
+        "SOCKET_TIMEOUT": PATIENCE,
+        # So few that all are there before figures are compared.
+        "CONNECTION_POOL_KWARGS": {"max_connections": REDIS_CONNECTIONS},
+    }
+    cache = {"BACKEND": "django_redis.cache.RedisCache", "LOCATION": made.redis, "OPTIONS": options}
     made.settings["CACHES"] = {"default": cache}
     hosts = [{"address": made.redis, "socket_timeout": None}]
     config = {"hosts": hosts, "capacity": 10_000, "group_expiry": 300}

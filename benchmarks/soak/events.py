@@ -7,6 +7,7 @@ import time
 from collections.abc import Iterator
 from typing import Any
 
+from benchmarks.soak.filling import FILLING
 from benchmarks.soak.ledger import Ledger, Subscription
 from benchmarks.soak.load import Kind
 from benchmarks.soak.service.listeners import ERRAND
@@ -114,7 +115,7 @@ class LongPolls:
         waiting = [asyncio.create_task(self._wait(process, event)) for process in processes]
         try:
             for process in set(processes):
-                await self._until_waiting(process, event, processes.count(process))
+                await self._until_waiting(process, event, processes.count(process), waiting)
             await self.world.pause(pause)
             began = time.monotonic()
             await self.world.client().call(_send_method(), {"event": event, "args": number})
@@ -136,10 +137,16 @@ class LongPolls:
         except CallTimeout:
             return None
 
-    async def _until_waiting(self, process: int, event: str, count: int) -> None:
+    async def _until_waiting(
+        self, process: int, event: str, count: int, tasks: list[asyncio.Task[Any]]
+    ) -> None:
+        """Raises what one of the tasks does."""
         client = self.world.client(process)
 
         async def all_wait() -> bool:
+            for task in tasks:
+                if task.done():
+                    raise Wrong(f"{task.result()!r:.100} before an event was sent")
             waiting: int = await client.call("soak.waiting", {"event": event})
             return waiting == count
 
@@ -176,9 +183,15 @@ class Errands:
     async def collect(self) -> None:
         for process in self.world.processes:
             for number in await self.world.client(process).call("soak.errands"):
-                self.subscription.receive(number)
+                if number != FILLING:
+                    self.subscription.receive(number)
 
     async def settle(self) -> None:
+        """Wait for those that are under way."""
         self.subscription.leave()
+        deadline = time.monotonic() + PATIENCE
         await self.collect()
+        while self.subscription.missing and time.monotonic() < deadline:
+            await asyncio.sleep(0.1)
+            await self.collect()
         self.subscription.close()

@@ -6,11 +6,12 @@ from collections.abc import Awaitable, Callable
 
 from benchmarks.soak.service.listeners import ERRAND
 from benchmarks.soak.world import PASSWORD, World
-from toto_django.client import TimedOut
 
-__all__ = ["fill"]
+__all__ = ["FILLING", "fill"]
 
 NOTHING = b"{"
+FILLING = -1
+"""The number of errands that do not count."""
 
 
 async def fill(world: World, at_once: int) -> None:
@@ -32,14 +33,11 @@ async def fill(world: World, at_once: int) -> None:
         await world.client(process).login(session.user_id, PASSWORD)
 
     async def wait(process: int) -> None:
-        parameters = {"event": f"soak.filling.{next(numbers)}", "timeout": 0.5}
-        try:
-            await world.client(process).call("soak.await", parameters)
-        except TimedOut:
-            return
+        names = [f"soak.filling.{next(numbers)}" for _ in range(at_once)]
+        await world.client(process).call("soak.await_many", {"events": names, "timeout": 0.5})
 
     async def send(process: int) -> None:
-        await world.client(process).call("soak.asend", {"event": ERRAND, "args": next(numbers)})
+        await world.client(process).call("soak.asend", {"event": ERRAND, "args": FILLING})
 
     async def refused(process: int) -> None:
         await world.http.post(world.urls[process], content=NOTHING)
@@ -47,5 +45,3 @@ async def fill(world: World, at_once: int) -> None:
     kinds: list[Callable[[int], Awaitable[None]]] = [slow, query, signed, login, wait, send, refused]
     for kind in kinds:
         await asyncio.gather(*(kind(process) for process in world.processes for _ in range(at_once)))
-    for process in world.processes:
-        await world.client(process).call("soak.errands")

@@ -9,6 +9,7 @@ from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from textwrap import indent
 
 from benchmarks.processes import Server, prepared, running
 from benchmarks.servers import EXAMPLE
@@ -22,7 +23,7 @@ from benchmarks.soak.load import ENDING, LAG, Load
 from benchmarks.soak.rude import Rude
 from benchmarks.soak.sockets import Sockets
 from benchmarks.soak.verdict import Fact, Figure, facts_table, figures_table, outcomes_table
-from benchmarks.soak.watch import Look, Watch
+from benchmarks.soak.watch import Line, Look, Watch
 from benchmarks.soak.world import World
 from benchmarks.tables import Table
 
@@ -136,8 +137,8 @@ class Soak:
             apart = time.monotonic() - quiet_at
         until = since + seconds - self.options.ramp
         figures = [
-            Figure(*line, self.watch.course(line, since, until), before[line], after[line], apart)
-            for line in before
+            Figure(*line, self.watch.course(line, since, until), before[line], after[line], apart, count)
+            for line, count in self._lines(before)
         ]
         tables = [
             figures_table(figures),
@@ -145,6 +146,11 @@ class Soak:
             outcomes_table(self.world.outcomes, seconds),
         ]
         return Report(tables, list(self._notes()))
+
+    def _lines(self, look: Look) -> Iterator[tuple[Line, int]]:
+        """Its lines, each with the number of processes that it is the sum of."""
+        for name, process in look:
+            yield (name, process), len(self.world.processes) if process == "all" else 1
 
     async def _begin(self) -> None:
         for process in self.world.processes:  # The master listens before they serve.
@@ -174,9 +180,15 @@ class Soak:
         deadline = time.monotonic() + self.options.silence
         while True:
             look = await self.watch.look(collect=True)
-            if before is None or time.monotonic() > deadline or _is_back(look, before):
+            if before is None or time.monotonic() > deadline or self._is_back(look, before):
                 return look
             await asyncio.sleep(1)
+
+    def _is_back(self, look: Look, before: Look) -> bool:
+        return all(
+            Figure(*line, [], before[line], look[line], 0, count).has_returned
+            for line, count in self._lines(before)
+        )
 
     def _facts(self) -> Iterator[Fact]:
         news, errands, polls = self.followers.ledger, self.errands.ledger, self.polls
@@ -207,8 +219,8 @@ class Soak:
                 yield f"{name}: {count} times {words}"
         if (lag := percentile(self.world.outcomes[LAG].seconds, 0.5)) > BUSY:
             yield f"The clients themselves are {1000 * lag:.0f} ms late: the machine is busy."
-        for line in self.watch.trouble()[:EXAMPLES]:
-            yield f"in the log: {line}"
+        for entry in self.watch.trouble()[:EXAMPLES]:
+            yield f"in the log:\n\n{indent(entry[-LOGGED:], ' ' * 6)}"
 
 
 def soaked(options: Options) -> Report:
@@ -250,10 +262,6 @@ def _log_of_failures(log: Path) -> Iterator[None]:
 
 def _all_cores() -> range:
     return range(os.cpu_count() or 1)
-
-
-def _is_back(look: Look, before: Look) -> bool:
-    return all(Figure(*line, [], before[line], look[line], 0).has_returned for line in before)
 
 
 def say(what: str) -> None:

@@ -27,20 +27,21 @@ class Growth:
     share: float
     least: float
 
-    def allowed(self, start: float) -> float:
-        return max(self.share * start, self.least)
+    def allowed(self, start: float, processes: int) -> float:
+        return max(self.share * start, self.least * processes)
 
 
-LOADED = {"memory": Growth(0.02, 2 * MEBIBYTE)}
-"""Figures that may not grow by more under load."""
+LOADED = {"memory": Growth(0.03, 3 * MEBIBYTE)}
+"""What the figures of a process may grow by under load."""
 QUIET = {
-    **LOADED,
+    "memory": Growth(0.04, 4 * MEBIBYTE),
+    "memory in use": Growth(0.01, MEBIBYTE),
     "allocated": Growth(0.0, MEBIBYTE / 2),
     "blocks": Growth(0.0, 5000),
     "objects": Growth(0.0, 1000),
 }
-"""Figures that may grow by so much from one silence to the next; the others return to what they were."""
-IN_BYTES = ("memory", "allocated")
+"""And from one silence to the next; the others return to what they were."""
+IN_BYTES = ("memory", "memory in use", "allocated")
 NOISE = 0.005
 """The part of a figure that it may grow by in however short a load."""
 
@@ -56,6 +57,8 @@ class Figure:
     after: float
     apart: float
     """Seconds from one silence to the other."""
+    processes: int = 1
+    """That it is the sum of."""
 
     @property
     def course(self) -> Course:
@@ -76,14 +79,14 @@ class Figure:
         if growth is None:
             return math.inf
         start, seconds = self.course.start, self.points[-1][0] - self.points[0][0]
-        return max(growth.allowed(start) / TEN_MINUTES, NOISE * start / max(1.0, seconds))
+        return max(growth.allowed(start, self.processes) / TEN_MINUTES, NOISE * start / max(1.0, seconds))
 
     @property
     def _most_after(self) -> float:
         growth = QUIET.get(self.name)
         if growth is None:
             return self.before
-        return self.before + growth.allowed(self.before) * max(1.0, self.apart / TEN_MINUTES)
+        return self.before + growth.allowed(self.before, self.processes) * max(1.0, self.apart / TEN_MINUTES)
 
     @property
     def limits(self) -> str:

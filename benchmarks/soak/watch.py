@@ -5,7 +5,7 @@ import os
 import re
 import time
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any
 
@@ -24,10 +24,11 @@ PATIENCE = 60.0
 PAGE = os.sysconf("SC_PAGE_SIZE")
 TOLD = ("tasks", "handlers", "groups", "objects", "blocks", "allocated")
 """Figures that `soak.look` tells."""
+ENTRY = re.compile(r"^(?=\d{4}-\d\d-\d\d )", re.MULTILINE)
 TROUBLE = re.compile(
-    r" (ERROR|CRITICAL) |^Traceback|Exception ignored|was never (retrieved|awaited)|was destroyed but"
+    r" (ERROR|CRITICAL) |Traceback|Exception ignored|was never (retrieved|awaited)|was destroyed but"
 )
-"""What no line of the server's log has to hold."""
+"""What no entry of the server's log has to hold."""
 
 Line = tuple[str, str]
 """A figure, and the process it is of."""
@@ -69,7 +70,7 @@ class Watch:
         told = await asyncio.gather(*(self._told(url, collect) for url in self.world.urls))
         found: Look = {}
         self._pids.update(one["pid"] for one in told)
-        seen = [_of_process(one["pid"]) | {name: one[name] for name in TOLD} for one in told]
+        seen = [_of_process(one) | {name: one[name] for name in TOLD} for one in told]
         for figure in seen[0]:
             for number, values in enumerate(seen, 1):
                 found[figure, str(number)] = values[figure]
@@ -90,9 +91,9 @@ class Watch:
         return len(self._pids) - len(self.world.urls)
 
     def trouble(self) -> list[str]:
-        """Lines of the log that have to be explained."""
-        lines = self.log.read_text(errors="replace").splitlines()
-        return [line for line in lines if TROUBLE.search(line)]
+        """Entries of the log, with their tracebacks, that have to be explained."""
+        entries = ENTRY.split(self.log.read_text(errors="replace"))
+        return [entry for entry in entries if TROUBLE.search(entry)]
 
     async def _told(self, url: str, collect: bool) -> dict[str, Any]:
         client = AsyncClient(url, signing=None, http=self._http)
@@ -114,13 +115,13 @@ class Watch:
         return found
 
 
-def _of_process(pid: int) -> dict[str, float]:
-    """What the kernel says of it."""
-    process = Path(f"/proc/{pid}")
-    with suppress(OSError):
-        return {
-            "memory": PAGE * int((process / "statm").read_text().split()[1]),
-            "threads": len(list((process / "task").iterdir())),
-            "files": len(list((process / "fd").iterdir())),
-        }
-    raise ProcessLookupError(pid)
+def _of_process(told: dict[str, Any]) -> dict[str, float]:
+    """What the kernel says of it; "memory in use" is without what malloc keeps for later."""
+    process = Path(f"/proc/{told['pid']}")
+    memory = PAGE * int((process / "statm").read_text().split()[1])
+    return {
+        "memory": memory,
+        "memory in use": memory - told["spare"],
+        "threads": len(list((process / "task").iterdir())),
+        "files": len(list((process / "fd").iterdir())),
+    }

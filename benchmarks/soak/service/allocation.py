@@ -1,4 +1,4 @@
-"""What the C library's malloc has given out, of which resident memory tells only the peaks."""
+"""What the C library's malloc has given out: resident memory tells of that only the peaks."""
 
 import ctypes
 
@@ -21,9 +21,9 @@ if _malloc_information is not None:
     _malloc_information.restype = _Information
 
 
-def allocated() -> int:
-    """Bytes, but for Python's small objects, which have blocks of their own; 0 where the library does not tell."""
+def allocated() -> tuple[int, int]:
+    """Bytes in use, and free between them, beside the blocks of Python's own; 0 where nobody tells."""
     if _malloc_information is None:
-        return 0
+        return 0, 0
     told = _malloc_information()
-    return int(told.uordblks + told.hblkhd)
+    return told.uordblks + told.hblkhd, told.fordblks

@@ -126,6 +126,13 @@ async def wait(handler: Handler, parameters: Any) -> Any:
     return await handler.wait_event(parameters["event"], parameters.get("timeout"))
 
 
+@method("soak.await_many")
+async def wait_for_many(handler: Handler, parameters: Any) -> None:
+    """All at once, until the time is over."""
+    waits = [handler.wait_event(name, parameters["timeout"]) for name in parameters["events"]]
+    await asyncio.gather(*waits, return_exceptions=True)
+
+
 @method("soak.wait")
 @requires("event")
 @asynchronous(timeout=60)
@@ -176,6 +183,7 @@ async def look(handler: Handler, parameters: Any) -> dict[str, Any]:
     manager = EventManager.instance()
     if parameters.get("collect"):
         gc.collect()
+    used, spare = allocated()
     hub_tasks, groups = await asyncio.wrap_future(manager.hub.submit(_look_at_hub(manager)))
     return {
         "pid": os.getpid(),
@@ -184,7 +192,8 @@ async def look(handler: Handler, parameters: Any) -> dict[str, Any]:
         "groups": groups,
         "objects": len(gc.get_objects()),
         "blocks": sys.getallocatedblocks(),
-        "allocated": allocated(),
+        "allocated": used,
+        "spare": spare,
         "lost": manager.hub.lost,
         "outages": manager.hub.outages,
     }
