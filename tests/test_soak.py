@@ -168,7 +168,7 @@ def test_load_says_what_does_not_end(monkeypatch: pytest.MonkeyPatch) -> None:
 
 ZERO = "≤ 0"
 BUSY = "events for one process: lost"
-"""They may be, where processes take longer than half a second to say that they are there."""
+"""They may be, where processes take longer than EVENT_TIMEOUT to say that they are there."""
 
 
 @pytest.mark.server

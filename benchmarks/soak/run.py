@@ -38,6 +38,7 @@ BUSY = 0.02
 EXAMPLES = 3
 LOGGED = 3000
 STARTING = 60.0
+KEEP_ALIVE = 10
 
 
 @dataclass(frozen=True)
@@ -245,7 +246,11 @@ def soaked(options: Options) -> Report:
 def _server(processes: int, log: Path) -> Server:
     return Server(
         "soak",
-        ("manage.py", "toto", "--port={port}", f"--processes={processes}", f"--log-file={log}"),
+        (
+            *("manage.py", "toto", "--port={port}", f"--processes={processes}", f"--log-file={log}"),
+            # Within the silences: uvicorn keeps what it has of some connections for as long after their end.
+            f"--keep-alive={KEEP_ALIVE}",
+        ),
         environment={**EXAMPLE, "DJANGO_SETTINGS_MODULE": "benchmarks.soak.service.settings"},
         prepare="benchmarks.soak.service.prepare",
     )
