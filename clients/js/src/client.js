@@ -38,7 +38,8 @@ export class Toto {
     this.timeout = timeout;
     this.#scheme = schemeOf(signing);
     this.#verify = verify;
-    this.#store = new SessionStore(storage, storageKey ?? `toto:${this.url}`);
+    const isUsable = (session) => this.#scheme?.isUsable?.(session) ?? true;
+    this.#store = new SessionStore(storage, storageKey ?? `toto:${this.url}`, isUsable);
     this.#fetch = fetch;
     this.#headers = headers;
   }

@@ -2,19 +2,26 @@ import { isObject } from "./errors.js";
 
 const LOGOUT = "account.logout";
 
-/** Keeps a session, in a storage or in memory. A storage is read each time: other tabs log in and out too. */
+/**
+ * Keeps a session, in a storage or in memory. A storage is read each time: other tabs log in and out too. It may hold
+ * a session of a scheme that was in use before, which `isUsable` knows.
+ */
 export class SessionStore {
   #storage;
   #key;
+  #isUsable;
   #session = null;
 
-  constructor(storage, key) {
+  constructor(storage, key, isUsable) {
     this.#storage = storage;
     this.#key = key;
+    this.#isUsable = isUsable;
   }
 
   get() {
-    return this.#storage ? parsedSession(this.#storage.getItem(this.#key)) : this.#session;
+    if (!this.#storage) return this.#session;
+    const session = parsedSession(this.#storage.getItem(this.#key));
+    return session && this.#isUsable(session) ? session : null;
   }
 
   set(session) {

@@ -34,6 +34,8 @@ const SCHEMES = {
     /** The header of requests without a session, by which a client asks for this scheme. */
     offer: "v2",
     signsSockets: true,
+    /** Sessions that did not begin under it are signed by an older scheme, which this client no longer speaks. */
+    isUsable: ({ sessionId }) => sessionId.endsWith(".v2"),
     requestKey: (session) => session.key ?? "",
     signRequest(key, { sessionId, method, uri, body, clockOffset = 0, nonce = randomNonce() }) {
       const seconds = Math.floor((Date.now() + clockOffset) / 1000);

@@ -45,6 +45,15 @@ test("what the storage holds besides sessions is no session", () => {
   }
 });
 
+test("under v2 a session of an older scheme in the storage is none", () => {
+  const isThere = (sessionId) => {
+    const storage = new MemoryStorage();
+    storage.setItem("session", JSON.stringify({ sessionId, expires: 2e9, userId: "ada", key: "k" }));
+    return new Toto(service.url, { storage, storageKey: "session", signing: "v2" }).session !== null;
+  };
+  assert.deepEqual(["old", "old.v2x", "new.v2"].map(isThere), [false, false, true]);
+});
+
 test("error 1004 logs out", async () => {
   await toto.create("ada", "one");
   const seen = events();

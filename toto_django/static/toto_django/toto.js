@@ -196,19 +196,26 @@ async function persisted(call, signal, { backoff, onError }) {
 
 const LOGOUT = "account.logout";
 
-/** Keeps a session, in a storage or in memory. A storage is read each time: other tabs log in and out too. */
+/**
+ * Keeps a session, in a storage or in memory. A storage is read each time: other tabs log in and out too. It may hold
+ * a session of a scheme that was in use before, which `isUsable` knows.
+ */
 class SessionStore {
   #storage;
   #key;
+  #isUsable;
   #session = null;
 
-  constructor(storage, key) {
+  constructor(storage, key, isUsable) {
     this.#storage = storage;
     this.#key = key;
+    this.#isUsable = isUsable;
   }
 
   get() {
-    return this.#storage ? parsedSession(this.#storage.getItem(this.#key)) : this.#session;
+    if (!this.#storage) return this.#session;
+    const session = parsedSession(this.#storage.getItem(this.#key));
+    return session && this.#isUsable(session) ? session : null;
   }
 
   set(session) {
@@ -454,6 +461,8 @@ const SCHEMES = {
     /** The header of requests without a session, by which a client asks for this scheme. */
     offer: "v2",
     signsSockets: true,
+    /** Sessions that did not begin under it are signed by an older scheme, which this client no longer speaks. */
+    isUsable: ({ sessionId }) => sessionId.endsWith(".v2"),
     requestKey: (session) => session.key ?? "",
     signRequest(key, { sessionId, method, uri, body, clockOffset = 0, nonce = randomNonce() }) {
       const seconds = Math.floor((Date.now() + clockOffset) / 1000);
@@ -798,7 +807,8 @@ class Toto {
     this.timeout = timeout;
     this.#scheme = schemeOf(signing);
     this.#verify = verify;
-    this.#store = new SessionStore(storage, storageKey ?? `toto:${this.url}`);
+    const isUsable = (session) => this.#scheme?.isUsable?.(session) ?? true;
+    this.#store = new SessionStore(storage, storageKey ?? `toto:${this.url}`, isUsable);
     this.#fetch = fetch;
     this.#headers = headers;
   }
