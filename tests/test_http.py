@@ -12,7 +12,7 @@ from django.test import RequestFactory
 
 from tests.calls import Service, envelope
 from toto_django.asgi import get_asgi_application
-from toto_django.http import cookie_signer, given_session_id, raw_uris
+from toto_django.http import cookie_signer, given_session_id, raw_uris, redact_session_id
 
 Toto = Callable[..., None]
 pytestmark = pytest.mark.django_db
@@ -153,6 +153,14 @@ def test_uri_is_as_sent_or_as_it_may_have_been_under_asgi(scope: dict[str, Any],
 
 
 # The session id
+
+
+@pytest.mark.parametrize("raw_id", [b"a+b", b"%61%2bb", b"%61%2B%62"])
+def test_session_id_is_taken_out_of_the_address_of_a_socket(raw_id: bytes) -> None:
+    route = {"kwargs": {"session_id": "a+b"}}
+    scope = {"path": "/über/a+b", "raw_path": b"/%c3%BCber/" + raw_id, "url_route": route}
+    redact_session_id(scope)
+    assert (scope["path"], scope["raw_path"]) == ("/über/…", b"/%C3%BCber/...")
 
 
 def test_header_is_trimmed_and_wins_over_the_cookie(toto: Toto) -> None:

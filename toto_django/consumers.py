@@ -24,6 +24,7 @@ from toto_django.http import (
     SESSION_COOKIE,
     header_size,
     is_trusted_origin,
+    redact_session_id,
     session_id_in_cookie,
     signed_opening,
     usable_request_id,
@@ -88,7 +89,7 @@ class TotoConsumer(AsyncWebsocketConsumer):
         self.request_id = usable_request_id(self._header(b"x-request-id"))
         self.proven_sessions: deque[str] = deque(maxlen=MOST_PROVEN)
         opening, signature = signed_opening(self.scope)
-        _redact(self.scope)
+        redact_session_id(self.scope)
         if not is_small or not _is_allowed(self._header(b"origin"), self._header(b"host")):
             await self.close(FORBIDDEN)
             return
@@ -325,13 +326,3 @@ def _is_allowed(origin: str, host: str) -> bool:
     if allowed == "*" or not origin or origin.partition("://")[2] == host:
         return True
     return origin in ([allowed] if isinstance(allowed, str) else allowed)
-
-
-def _redact(scope: Any) -> None:
-    """Servers log the path of the scope they made: take the session id out of it."""
-    session_id = scope["url_route"]["kwargs"].get("session_id")
-    if session_id:
-        for name, blank in (("path", "…"), ("raw_path", b"...")):
-            if scope.get(name):
-                at = len(scope[name]) - len(session_id)
-                scope[name] = scope[name][:at] + blank

@@ -27,6 +27,7 @@ __all__ = [
     "may_use_cookie",
     "raw_uris",
     "read_body",
+    "redact_session_id",
     "session_id_in_cookie",
     "signed_opening",
     "usable_request_id",
@@ -141,6 +142,16 @@ def signed_opening(scope: Mapping[str, Any]) -> tuple[SignedRequest, str]:
     if last.startswith("hmac="):
         query, signature = before, unquote(last.removeprefix("hmac="))
     return SignedRequest("GET", (_with_query(path, query),), b""), signature
+
+
+def redact_session_id(scope: Any) -> None:
+    """Servers log the path of the web socket's scope that they made: take the session id out of it."""
+    session_id = scope["url_route"]["kwargs"].get("session_id")
+    if session_id:
+        before = scope["path"][: -len(session_id)]
+        scope["path"] = f"{before}…"
+        if scope.get("raw_path"):
+            scope["raw_path"] = f"{quote(before)}...".encode()
 
 
 def _with_query(path: str, query: str) -> str:

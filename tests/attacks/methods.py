@@ -9,7 +9,7 @@ from toto_django.events import EventManager
 
 @method("attacks.collect_slowly")
 def collect_slowly(handler: Any, parameters: Any) -> None:
-    """Handle every event of a name, some thousand a second."""
+    """Handle every event of a name, a hundred a second."""
     EventManager.instance().register_handler(
-        parameters["event"], lambda args: time.sleep(0.002), persist=True
+        parameters["event"], lambda args: time.sleep(0.01), persist=True
     )
