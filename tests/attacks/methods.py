@@ -10,6 +10,4 @@ from toto_django.events import EventManager
 @method("attacks.collect_slowly")
 def collect_slowly(handler: Any, parameters: Any) -> None:
     """Handle every event of a name, a hundred a second."""
-    EventManager.instance().register_handler(
-        parameters["event"], lambda args: time.sleep(0.01), persist=True
-    )
+    EventManager.instance().register_handler(parameters["event"], lambda args: time.sleep(0.01), persist=True)
