@@ -53,6 +53,7 @@ BAD_VALUES: dict[str, list[Any]] = {
     "MAX_SESSION_SOCKETS": [*NOT_NUMBERS, 0, -1, 1.5],
     "MAX_ADDRESS_SOCKETS": [*NOT_NUMBERS, 0, -1, 1.5],
     "SOCKET_QUEUE": [*NOT_NUMBERS, 0, -1, 1.5],
+    "MAX_CONTAINERS": [*NOT_NUMBERS, 0, -1, 1.5],
     "SLOW_CALL": ["1", True, [], float("nan"), float("inf"), 0, -1],
     "THREADS": [*NOT_NUMBERS, 0, -1, 1.5],
     "MIDDLEWARE": ["a", [1], [""], True],

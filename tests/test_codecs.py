@@ -285,6 +285,44 @@ def nested(levels: int, innermost: Any = None) -> Any:
     return value
 
 
+# How many objects and lists
+
+
+@pytest.mark.parametrize("content_type", [JSON_TYPE, MESSAGEPACK_TYPE])
+@pytest.mark.parametrize("inner", [[], {}, [[1]], [{"a": []}]], ids=repr)
+def test_containers_up_to_the_limit_are_read_and_more_are_malformed(
+    content_type: str, inner: Any, toto: Callable[..., None]
+) -> None:
+    write, _ = independent(content_type)
+    value = {"text": "é[{" * 1000, "list": [inner] * 10}
+    there_are = 2 + 10 * json.dumps(inner).count("[") + 10 * json.dumps(inner).count("{")
+    toto(MAX_CONTAINERS=there_are)
+    assert loads(content_type, write(value)) == value
+    toto(MAX_CONTAINERS=there_are - 1)
+    with pytest.raises(Malformed, match=f"more than {there_are - 1} objects and lists"):
+        loads(content_type, write(value))
+
+
+def test_containers_of_the_old_raw_family_are_counted(toto: Callable[..., None]) -> None:
+    body = msgpack.packb([b"\xff", *([[]] * 9)], use_bin_type=False)
+    toto(MAX_CONTAINERS=10)
+    assert loads(MESSAGEPACK_TYPE, body) == [b"\xff", *([[]] * 9)]
+    toto(MAX_CONTAINERS=9)
+    with pytest.raises(Malformed, match="more than 9 objects and lists"):
+        loads(MESSAGEPACK_TYPE, body)
+
+
+@pytest.mark.parametrize(
+    "text", ['"[', '"\\"[', '"[\\', '"[\\\\"', '"["[', '["\\\\"]{'], ids=lambda text: text.replace("\\", "/")
+)
+def test_brackets_of_no_json_are_counted_in_linear_time(text: str, toto: Callable[..., None]) -> None:
+    toto(MAX_CONTAINERS=10)
+    begun = time.perf_counter()
+    with pytest.raises(Malformed):
+        loads(JSON_TYPE, (text * 200_000).encode())
+    assert time.perf_counter() - begun < 5
+
+
 # MessagePack's two families
 
 

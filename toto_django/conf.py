@@ -163,6 +163,7 @@ class Settings:
     MAX_BODY = Setting(10 * MEBIBYTE, "a number of bytes above 0", _is_positive_int, "E107")
     MAX_BATCH = Setting(100, _COUNT, _is_positive_int, "E108")
     MAX_DEPTH = Setting(128, _COUNT, _is_positive_int, "E109")
+    MAX_CONTAINERS = Setting(500_000, _COUNT, _is_positive_int, "E178")
     MAX_STATE = Setting(4 * MEBIBYTE, "a number of bytes above 0", _is_positive_int, "E110")
     MAX_PROPERTIES = Setting(64 * 1024, "a number of bytes above 0", _is_positive_int, "E112")
     MAX_HEADERS = Setting(64 * 1024, "a number of bytes above 0", _is_positive_int, "E171")

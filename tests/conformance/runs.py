@@ -25,6 +25,9 @@ CUSTOM_SIGNING = {
 WITHOUT_STORE = ("a_none", "d_", "f_", "g_")
 """How the names of recordings begin that say nothing about accounts and sessions."""
 
+WITHOUT_WIRE = ("h_", "i_expiry", "i_renew", "j_")
+"""Likewise, that are about accounts, sessions and time: what no server between changes."""
+
 IN_PROCESS: Mapping[str, Callable[[], Transport]] = {"wsgi": WsgiTransport, "asgi": AsgiTransport}
 SERVERS = {"gunicorn": GunicornTransport, "toto": TotoTransport}
 """`manage.py toto` serves with uvicorn, which is run by itself in a pair."""
@@ -79,9 +82,10 @@ class Run:
 
 
 def all_runs() -> Iterator[Run]:
-    """Every recording over every transport; in process the variants besides."""
+    """Every recording over every transport that matters to it; in process the variants besides."""
     for file in recordings.names():
-        for transport in (*IN_PROCESS, *SERVERS):
+        servers = () if file.startswith(WITHOUT_WIRE) else SERVERS
+        for transport in (*IN_PROCESS, *servers):
             if file in TWO_PROCESSES and transport in ASGI:
                 continue
             yield Run(file=file, transport=transport)

@@ -5,6 +5,7 @@ import dataclasses
 import datetime
 import decimal
 import enum
+import sys
 import uuid
 from collections.abc import Callable, Iterable, Mapping
 from typing import Any, ClassVar
@@ -27,6 +28,7 @@ __all__ = [
     "items_of",
     "key_text",
     "path_text",
+    "too_many_containers",
 ]
 
 Path = tuple[Any, ...]
@@ -58,11 +60,16 @@ class Codec:
     media_types: ClassVar[tuple[str, ...]]
     content_type: ClassVar[str]
     max_depth: int | None = None
-    """Levels a body may have; None for TOTO["MAX_DEPTH"] of the moment."""
+    """Levels a body may have; None for TOTO["MAX_DEPTH"] of the moment, and its MAX_CONTAINERS."""
 
     @property
     def depth_limit(self) -> int:
         return settings.MAX_DEPTH if self.max_depth is None else self.max_depth
+
+    @property
+    def container_limit(self) -> int:
+        """Objects and lists a body may have, which take many times its size in memory."""
+        return settings.MAX_CONTAINERS if self.max_depth is None else sys.maxsize
 
     def loads(self, body: bytes, content_type: str = "") -> Any:
         """The value in a body; ``content_type`` is the whole header. Raises Malformed."""
@@ -174,6 +181,11 @@ def path_text(path: Path) -> str:
 def items_of(container: Any) -> Iterable[Any]:
     """What is directly inside of a dict or list."""
     return container.values() if isinstance(container, dict) else container
+
+
+def too_many_containers(most: int) -> Malformed:
+    """The error of a body with more than ``most`` objects and lists."""
+    return Malformed(f"The body has more than {most} objects and lists.")
 
 
 def check_depth(value: Any, max_depth: int, inside: Callable[[Any], Iterable[Any]] = items_of) -> None:

@@ -16,7 +16,10 @@ SMALLEST_LEVEL = 7
 
 
 class BSONCodec(Codec):
-    """Options are those of bson's CodecOptions."""
+    """Options are those of bson's CodecOptions.
+
+    Each object or list takes seven bytes at least, which bounds how many there are.
+    """
 
     name = "bson"
     media_types = ("application/bson",)

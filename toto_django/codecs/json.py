@@ -2,12 +2,16 @@
 
 import json
 import math
+import re
 from collections.abc import Callable
 from typing import Any, NoReturn
 
-from toto_django.codecs.base import Codec, Malformed, as_base64, key_text
+from toto_django.codecs.base import Codec, Malformed, as_base64, key_text, too_many_containers
 
 __all__ = ["JSONCodec"]
+
+STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"?', re.DOTALL)
+"""One that does not end goes on to the end of the body: it is looked at once."""
 
 
 class JSONCodec(Codec):
@@ -18,11 +22,15 @@ class JSONCodec(Codec):
     content_type = "application/json"
 
     def loads(self, body: bytes, content_type: str = "") -> Any:
+        containers = _brackets(body)  # Or as many in strings.
+        most = self.container_limit
+        if containers > most and _brackets(STRING.sub(b"", body)) > most:
+            raise too_many_containers(most)
         try:
             value = _decoded(body.decode("utf-8"))
         except (ValueError, RecursionError) as error:
             raise Malformed(f"The body is not JSON: {_reason(error)}.") from None
-        if body.count(b"[") + body.count(b"{") > self.depth_limit:
+        if containers > self.depth_limit:
             self.check_depth(value)
         return value
 
@@ -31,6 +39,10 @@ class JSONCodec(Codec):
             return _encoder.encode(value).encode()
         except (TypeError, ValueError, RecursionError):
             return _encoder.encode(self.as_plain(value, _leaf, key_text)).encode()
+
+
+def _brackets(body: bytes) -> int:
+    return body.count(b"[") + body.count(b"{")
 
 
 def _decoded(text: str) -> Any:

@@ -1,10 +1,12 @@
 """MessagePack: text is str, bytes are bin; the old raw family is read too (docs/protocol.md 12.2)."""
 
+from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import msgpack
 
-from toto_django.codecs.base import Codec, Malformed, as_text
+from toto_django.codecs.base import Codec, Malformed, as_text, too_many_containers
 
 __all__ = ["Extension", "MessagePackCodec"]
 
@@ -50,16 +52,13 @@ class MessagePackCodec(Codec):
             return self._pack(self.as_plain(value, self._leaf, self._leaf))
 
     def _unpack(self, body: bytes) -> Any:
+        unpack = partial(msgpack.unpackb, body, strict_map_key=False, timestamp=3, ext_hook=Extension)
+        most = self.container_limit
+        hooks = partial(_counting, most) if len(body) > most else dict  # An empty list takes one byte.
         try:
-            return msgpack.unpackb(body, strict_map_key=False, timestamp=3, ext_hook=Extension)
+            return unpack(**hooks())
         except UnicodeDecodeError:
-            old = msgpack.unpackb(
-                body,
-                strict_map_key=False,
-                timestamp=3,
-                ext_hook=Extension,
-                unicode_errors="surrogateescape",
-            )
+            old = unpack(unicode_errors="surrogateescape", **hooks())
             return self.as_plain(old, _raw, _raw)
 
     def _pack(self, value: Any) -> bytes:
@@ -71,6 +70,20 @@ class MessagePackCodec(Codec):
             raise OverflowError("the integer does not fit into 64 bits")
         self._pack(value)
         return value
+
+
+def _counting(most: int) -> dict[str, Callable[[Any], Any]]:
+    """Hooks that count objects and lists, and raise Malformed for one too many."""
+    left = most
+
+    def count(container: Any) -> Any:
+        nonlocal left
+        left -= 1
+        if left < 0:
+            raise too_many_containers(most)
+        return container
+
+    return {"object_hook": count, "list_hook": count}
 
 
 def _raw(value: Any) -> Any:
