@@ -1,4 +1,4 @@
-"""Every recording, over every transport."""
+"""Every recording, over the transports that matter to it."""
 
 from collections import Counter
 from collections.abc import Callable, Mapping
