@@ -10,6 +10,8 @@ from benchmarks.soak.world import PASSWORD, World
 __all__ = ["FILLING", "fill"]
 
 NOTHING = b"{"
+CLAIMS = 200
+"""More than a process has connections to Redis."""
 FILLING = -1
 """The number of errands that do not count."""
 
@@ -42,6 +44,8 @@ async def fill(world: World, at_once: int) -> None:
     async def refused(process: int) -> None:
         await world.http.post(world.urls[process], content=NOTHING)
 
+    for process in world.processes:
+        await world.client(process).call("soak.claim_many", {"count": CLAIMS})
     kinds: list[Callable[[int], Awaitable[None]]] = [slow, query, signed, login, wait, send, refused]
     for kind in kinds:
         await asyncio.gather(*(kind(process) for process in world.processes for _ in range(at_once)))

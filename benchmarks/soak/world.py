@@ -85,8 +85,8 @@ class World:
         """As many as needed; closed in the end."""
         limits = httpx.Limits(max_connections=None, max_keepalive_connections=10)
         async with (
-            httpx.AsyncClient(limits=limits, trust_env=False) as self.http,
-            httpx.AsyncClient(limits=limits, trust_env=False) as self.patient_http,
+            httpx.AsyncClient(limits=limits, timeout=PATIENCE, trust_env=False) as self.http,
+            httpx.AsyncClient(limits=limits, timeout=PATIENCE, trust_env=False) as self.patient_http,
         ):
             yield
 

@@ -6,6 +6,7 @@ import os
 import sys
 import threading
 import time
+import uuid
 from typing import Any
 
 from django.contrib.auth.models import User
@@ -13,6 +14,7 @@ from django.contrib.auth.models import User
 from benchmarks.soak.service.allocation import allocated
 from benchmarks.soak.service.listeners import done
 from toto_django import method
+from toto_django.buckets import nonce_buckets
 from toto_django.events import EventManager
 from toto_django.handler import Handler
 from toto_django.invocation import asynchronous, authenticated, requires
@@ -160,6 +162,13 @@ def push(handler: Handler, parameters: Any) -> None:
 
 
 # What the process tells of itself
+
+
+@method("soak.claim_many")
+async def claim_many(handler: Handler, parameters: Any) -> None:
+    """So many nonces at once, which take as many connections to where nonces are kept as there may be."""
+    buckets = nonce_buckets()
+    await asyncio.gather(*(buckets.aclaim(str(uuid.uuid4()), 1) for _ in range(parameters["count"])))
 
 
 @method("soak.waiting")
