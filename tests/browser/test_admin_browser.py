@@ -1,6 +1,5 @@
 """The admin, in Chromium."""
 
-import shutil
 from collections.abc import Iterator
 from typing import Any
 
@@ -9,19 +8,11 @@ from django.contrib.auth import get_user_model
 from pytest_django.live_server_helper import LiveServer
 
 from tests.admin.site import admin_installed, signed_call
+from tests.browser.chromium import CHROMIUM, FLAGS
 from toto_django import accounts, sessions
 
 playwright = pytest.importorskip("playwright.sync_api")
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-dev-shm-usage",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 expect = playwright.expect
 
 pytestmark = [

@@ -14,8 +14,9 @@ from typing import Any
 import pytest
 
 from tests.browser import test_start_page as start_page
+from tests.browser.chromium import CHROMIUM
 from tests.browser.serving import ROOT, wait_for
-from tests.browser.test_start_page import CHROMIUM, PASSWORD, TIMEOUT, expect
+from tests.browser.test_start_page import PASSWORD, TIMEOUT, expect
 from tests.servers.base import needs
 from tests.servers.redis import RedisServer
 

@@ -20,9 +20,10 @@ import pytest
 from hypothesis import HealthCheck, given, settings
 
 from tests.browser import test_start_page as start_page
+from tests.browser.chromium import CHROMIUM
 from tests.browser.console.harm import HARM
 from tests.browser.serving import serving
-from tests.browser.test_start_page import CHROMIUM, PASSWORD, TIMEOUT, expect
+from tests.browser.test_start_page import PASSWORD, TIMEOUT, expect
 from toto_django.codecs import codec_for
 
 browser = start_page.browser

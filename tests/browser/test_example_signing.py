@@ -11,8 +11,9 @@ from typing import Any
 import pytest
 
 from tests.browser import test_start_page as start_page
+from tests.browser.chromium import CHROMIUM
 from tests.browser.test_chat import Server
-from tests.browser.test_start_page import CHROMIUM, ROOT, TIMEOUT, add_note, expect, sign_up
+from tests.browser.test_start_page import ROOT, TIMEOUT, add_note, expect, sign_up
 
 browser = start_page.browser
 

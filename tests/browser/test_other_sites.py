@@ -13,7 +13,8 @@ from typing import Any, NamedTuple
 import pytest
 
 from tests.browser import test_start_page as start_page
-from tests.browser.test_start_page import CHROMIUM, TIMEOUT
+from tests.browser.chromium import CHROMIUM
+from tests.browser.test_start_page import TIMEOUT
 from tests.calls import PASSWORD
 from tests.realtime import Server
 

@@ -2,25 +2,17 @@
 
 import os
 import re
-import shutil
 import subprocess
 import sys
 from collections.abc import Iterator
 
 import pytest
 
+from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.browser.serving import ROOT, serving
 
 playwright = pytest.importorskip("playwright.sync_api")
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = [
-    "--no-sandbox",
-    "--disable-background-networking",
-    "--disable-component-update",
-    "--disable-sync",
-    "--no-first-run",
-]
 TIMEOUT = 30_000
 """Milliseconds, for machines that are busy while passwords are hashed."""
 PASSWORD = "a long walk on the beach"

@@ -2,13 +2,13 @@
 
 import os
 import re
-import shutil
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
 
+from tests.browser.chromium import CHROMIUM, FLAGS
 from tests.docs.pages import DOCS, Block, add_python, blocks
 from tests.docs.shell import Shell
 from tests.servers.base import free_port
@@ -16,8 +16,6 @@ from toto_django.client import Client, NotAuthorized
 
 pytestmark = pytest.mark.server
 
-CHROMIUM = shutil.which("chromium")
-FLAGS = ["--no-sandbox", "--disable-background-networking", "--disable-component-update", "--no-first-run"]
 TIMEOUT = 30_000
 """Milliseconds."""
 PAGE = DOCS / "tutorial.md"

@@ -8,7 +8,8 @@ from typing import Any
 import pytest
 
 from tests.browser import test_start_page as start_page
-from tests.browser.test_start_page import CHROMIUM, PASSWORD, TIMEOUT, expect
+from tests.browser.chromium import CHROMIUM
+from tests.browser.test_start_page import PASSWORD, TIMEOUT, expect
 from tests.packaging.commands import run, serving
 from tests.packaging.conftest import Environment
 
